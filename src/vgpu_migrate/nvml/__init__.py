@@ -1,0 +1,60 @@
+"""The vendor's words, byte for byte: constants, return codes, and the four structures to and from bytes.
+
+Needs nothing but the standard library, so that a hook started for a moment can afford it.
+"""
+
+from vgpu_migrate.nvml.constants import (
+    ALL_STATES,
+    LIMIT_BY_WORD,
+    STATE_BY_WORD,
+    VIRTUALIZATION_CAP_MIGRATION,
+    GuestInfoState,
+    Limits,
+    States,
+)
+from vgpu_migrate.nvml.records import (
+    OPAQUE_DATA,
+    U32_MAX,
+    Compatibility,
+    PgpuMetadata,
+    VersionRange,
+    VgpuMetadata,
+)
+from vgpu_migrate.nvml.returns import (
+    InsufficientSizeError,
+    InUseError,
+    InvalidArgumentError,
+    NotFoundError,
+    NotSupportedError,
+    NvmlError,
+    Return,
+    UninitializedError,
+    UnknownError,
+    error_string,
+)
+
+__all__ = [
+    "ALL_STATES",
+    "LIMIT_BY_WORD",
+    "OPAQUE_DATA",
+    "STATE_BY_WORD",
+    "U32_MAX",
+    "VIRTUALIZATION_CAP_MIGRATION",
+    "Compatibility",
+    "GuestInfoState",
+    "InUseError",
+    "InsufficientSizeError",
+    "InvalidArgumentError",
+    "Limits",
+    "NotFoundError",
+    "NotSupportedError",
+    "NvmlError",
+    "PgpuMetadata",
+    "Return",
+    "States",
+    "UninitializedError",
+    "UnknownError",
+    "VersionRange",
+    "VgpuMetadata",
+    "error_string",
+]

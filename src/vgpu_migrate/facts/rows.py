@@ -148,8 +148,22 @@ class DriverTag(msgspec.Struct, frozen=True):
     source: str
 
 
+class Span(NamedTuple):
+    """Driver numbers from `first` up to, not including, `before`; compared number by number."""
+
+    first: tuple[int, ...]
+    before: tuple[int, ...]
+
+    def __contains__(self, numbers: object) -> bool:
+        return isinstance(numbers, tuple) and self.first <= numbers < self.before
+
+
 class Branch(msgspec.Struct, frozen=True):
-    """A driver branch, or the part of one that shares a row (R570 has three)."""
+    """A driver branch, or the part of one that shares a row (R570 has three).
+
+    `spans` are the driver numbers a part holds; empty where the row is the whole branch. `basis` is
+    "source", "measured" or "inferred". `vgpu_release` may carry words, such as "18 (beta)".
+    """
 
     branch: str
     part: str
@@ -160,6 +174,7 @@ class Branch(msgspec.Struct, frozen=True):
     guest_minimum: int | None
     basis: str
     source: str
+    spans: tuple[Span, ...] = ()
 
 
 class Basis(StrEnum):
@@ -210,3 +225,63 @@ class Support(msgspec.Struct, frozen=True):
 
     verdict: str
     source: str
+
+
+class PolicyBranch(msgspec.Struct, frozen=True):
+    """A main branch of vGPU software, as the vendor's support pages list them, oldest first."""
+
+    release: int
+    branch: str
+    is_lts: bool
+    end_of_life: str
+
+
+class BranchPolicy(msgspec.Struct, frozen=True):
+    """Which guest branches a manager is documented to work with; the sources are keys, one per rule.
+
+    A guest of the previous branch counts for managers from `previous_branch_from` on, one of the previous
+    LTS branch for LTS managers from `previous_lts_from` on (both vGPU releases).
+    """
+
+    branches: tuple[PolicyBranch, ...]
+    previous_branch_from: int
+    previous_lts_from: int
+    source: str
+    same_branch_source: str
+    previous_branch_source: str
+    previous_lts_source: str
+    otherwise_source: str
+
+
+class BoardAlias(msgspec.Struct, frozen=True):
+    """PCI ids that the vendor treats as those of another board."""
+
+    alias: PciId
+    stands_for: PciId
+    source: str
+
+
+class InternalVersion(msgspec.Struct, frozen=True):
+    """Internal version numbers, `minor_first` to `minor_last`, that one external number stands for."""
+
+    internal_major: int
+    minor_first: int
+    minor_last: int
+    external: int
+    source: str
+
+
+class StunTime(msgspec.Struct, frozen=True):
+    """The seconds for which a VM is expected to stand still, by the framebuffer of its vgpu."""
+
+    framebuffer_mib: int
+    seconds: int
+    source: str
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What a source key of the tables stands for: what was read, and where."""
+
+    key: str
+    title: str
+    where: str

@@ -52,8 +52,8 @@ SOURCES: dict[str, tuple[str, str]] = {
     "no-type-id": ("Type id not public", "none known; a synthetic one, 0x10000 + row, is shown instead"),
     "series-defaults": (
         "Heads, resolution, frame rate limit and CUDA of a vgpu type",
-        "defaults of its series from vgpuConfig.xml of 510.47.03 and NVIDIA's documentation; inferred by series "
-        "for MIG-backed types and for boards from Hopper on",
+        "defaults of its series from vgpuConfig.xml of 510.47.03 and NVIDIA's documentation; inferred by "
+        "series for MIG-backed types and for boards from Hopper on",
     ),
     "listed": ("Max instances, listed by the vendor", "NVIDIA/vgpu-device-manager, config-example.yaml"),
     "derived": (

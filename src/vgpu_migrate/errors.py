@@ -41,9 +41,7 @@ class InputError(VgpuMigrateError):
     """The caller's file or argument is wrong. All problems found are carried, in order of place."""
 
     def __init__(self, problems: Sequence[Problem] | Problem, *, source: str | None = None) -> None:
-        self.problems: tuple[Problem, ...] = (
-            (problems,) if isinstance(problems, Problem) else tuple(problems)
-        )
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         self.source = source
         super().__init__("\n".join(str(problem) for problem in self.problems))
 

@@ -195,7 +195,7 @@ def hit_masks(rules: Iterable[Rule], vgpus: Table, gpus: Table, member: BoolArra
     shape = (len(vgpus["type"]), len(gpus["board"]))
     masks = np.zeros(shape, dtype=np.uint16)
     for rule in rules:
-        hits = np.broadcast_to(_holds(rule.when, vgpus, gpus, member), shape)
+        hits: BoolArray = np.broadcast_to(_holds(rule.when, vgpus, gpus, member), shape)
         if len(rule.profiles) < len(PROFILES):
             in_profile = np.isin(gpus["profile"], [PROFILES.index(item) for item in rule.profiles])
             hits = hits & in_profile[np.newaxis, :]
@@ -215,13 +215,15 @@ def _holds(condition: Condition, vgpus: Table, gpus: Table, member: BoolArray) -
 
 def _compare(comparison: Comparison, vgpus: Table, gpus: Table, member: BoolArray) -> BoolArray:
     left = _values(comparison.left.side, comparison.left.name, vgpus, gpus)
+    known: BoolArray = left != UNKNOWN
     if comparison.right is None:
-        return (left != UNKNOWN) == (comparison.operator == "is known")
+        return known if comparison.operator == "is known" else ~known
+    right: IntArray
     if isinstance(comparison.right, int):
-        right, known = np.array([[int(comparison.right)]]), left != UNKNOWN
+        right = np.array([[int(comparison.right)]])
     else:
         right = _values(comparison.right.side, comparison.right.name, vgpus, gpus)
-        known = (left != UNKNOWN) & (right != UNKNOWN)
+        known = known & (right != UNKNOWN)
     holds: BoolArray
     match comparison.operator:
         case "=":

@@ -82,9 +82,7 @@ def check(vgpu: VgpuTraits, gpu: GpuTraits, profile: Profile = Profile.DEFAULT) 
     if not mask:
         return Verdict(ALL_STATES, Limits.NONE, (), unknown)
     states, limits = outcome(mask)
-    return Verdict(
-        states, limits, tuple([row(vgpu, gpu) for bit, row in explain if mask & bit]), unknown
-    )
+    return Verdict(states, limits, tuple([row(vgpu, gpu) for bit, row in explain if mask & bit]), unknown)
 
 
 def hit_mask(vgpu: VgpuTraits, gpu: GpuTraits, profile: Profile = Profile.DEFAULT) -> int:

@@ -131,11 +131,10 @@ def read_gpu_record(data: bytes | bytearray | memoryview) -> GpuTraits:
     record = PgpuMetadata.from_fixed_part(data)
     magic, configuration, topology, preset_min, preset_max = _PGPU_WORDS.unpack(record.reserved)
     _require_ours("nvmlVgpuPgpuMetadata_t", magic, PGPU_MAGIC, record.record_version)
-    board = facts.board_by_row(configuration >> _BOARD_SHIFT)
-    if board is None:
-        raise RecordError(
-            "nvmlVgpuPgpuMetadata_t.reserved[1]", f"board {configuration >> _BOARD_SHIFT}", "no such board"
-        )
+    row = configuration >> _BOARD_SHIFT
+    if row >= len(facts.boards()):
+        raise RecordError("nvmlVgpuPgpuMetadata_t.reserved[1]", f"board row {row}", "no such board")
+    board = facts.board_by_row(row)
     mig = _mig_layout(configuration)
     in_force = record.host_supported_vgpu_range
     mask = int.from_bytes(record.host_driver_tail, "little")

@@ -153,7 +153,7 @@ def _windows_guest_driver(driver: str, rows: Sequence[Release]) -> GuestDriver:
     if row.guest_linux:
         linux = guest_driver(row.guest_linux)
         minimum, maximum = linux.minimum, linux.maximum
-        said = f"{driver} is the Windows guest driver of {_releases_text(rows)}; as its Linux one, {linux.driver}"
+        said = f"{driver} is the Windows guest driver of {_releases_text(rows)}; taken as {linux.driver}"
     else:
         # No number says which part of the branch it is: the newest, as the branch's own number.
         branch = next((branch for branch in reversed(branches()) if branch.branch == row.branch), None)
@@ -241,7 +241,7 @@ def _placed_by(branch: Branch, driver: str, *, is_known: bool) -> str:
 
 
 def _no_branch(driver: str, other_use: str, other_rows: Sequence[Release]) -> str:
-    """Says of a driver without a branch that it is another kind of driver, where the tables know it as one."""
+    """What is said of a driver without a branch: that it is of another kind, where the tables know that."""
     if other_rows:
         return f"{driver} is in the tables only as the {other_use} of {_releases_text(other_rows)}"
     return f"{driver} is not in the tables, and R{int(driver.partition('.')[0])} is no branch they know"

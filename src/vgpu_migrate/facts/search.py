@@ -71,7 +71,8 @@ def _types() -> Found:
     for name, row in vgpu_type_names().items():
         spellings_by_row.setdefault(row.row, []).append(name)
     for row in vgpu_types().values():
-        where = f"{row.gi_slices} MIG slices" if row.is_mig_backed else "time-sliced"
+        slices = f"{row.gi_slices} of {boards()[row.board].mig_slices} MIG slices"
+        where = slices if row.is_mig_backed else "time-sliced"
         most = f"at most {row.max_instances} per gpu ({row.max_instances_basis})"
         shown_id = row.mdev_name if row.has_known_type_id else f"type id {row.type_id:#x} (synthetic)"
         summary = f"{row.board}, {where}, {row.framebuffer_mib} MiB, {most}, {shown_id}"

@@ -94,13 +94,14 @@ def _split(size: int, partitions: int) -> list[tuple[int, int, bool]]:
     return parts
 
 
-def creatable_placements(
-    gpu: Gpu, tenants: Iterable[Tenant], vgpu_type: VgpuType
-) -> tuple[int, ...]:
+def creatable_placements(gpu: Gpu, tenants: Iterable[Tenant], vgpu_type: VgpuType) -> tuple[int, ...]:
     """The supported placement ids of a type whose region overlaps no tenant's, ascending."""
     size = vgpu_type.framebuffer_gib
-    taken = [(tenant.placement, tenant.placement + tenant.type.framebuffer_gib)
-             for tenant in tenants if tenant.placement is not None]
+    taken = [
+        (tenant.placement, tenant.placement + tenant.type.framebuffer_gib)
+        for tenant in tenants
+        if tenant.placement is not None
+    ]
     return tuple(
         start
         for start in supported_placements(gpu.board, vgpu_type)
@@ -173,8 +174,13 @@ def find_rooms(
         tried: set[tuple[object, ...]] = set()
         for index, gpu in enumerate(gpus):
             # Gpus alike in everything that matters for room need be tried only once.
-            alike = (gpu.board.key, gpu.mode, gpu.mig, gpu.is_vgpu_host, tuple(sorted(
-                (tenant.type.row, tenant.placement or 0) for tenant in on_gpu[index])))
+            alike = (
+                gpu.board.key,
+                gpu.mode,
+                gpu.mig,
+                gpu.is_vgpu_host,
+                tuple(sorted((tenant.type.row, tenant.placement or 0) for tenant in on_gpu[index])),
+            )
             if alike in tried:
                 continue
             tried.add(alike)

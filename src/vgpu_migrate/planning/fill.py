@@ -1,0 +1,281 @@
+"""Find places for movers on a floor: the seats each may take, in order of preference, and a first filling.
+
+Preference: least interruption, then best fit (the fullest gpu of the type, then the mixed-size gpu that
+loses least, then an empty gpu), then the host with least coming in, then the fleet's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from vgpu_migrate import facts
+from vgpu_migrate.planning.floor import (
+    MOST_SCANNED,
+    NEVER,
+    NO_ID,
+    Floor,
+    Mover,
+    Seats,
+    capacity,
+)
+from vgpu_migrate.planning.geometry import best_id
+
+LEVELS = range(4)
+
+
+class Seater:
+    """Seats for single movers, level by level; knows which gpu classes each likeness may use."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self._classes_of_board: dict[int, list[int]] = {}
+        for board, gpu_class in sorted(set(zip(floor.boards, floor.gpu_class, strict=True))):
+            self._classes_of_board.setdefault(board, []).append(gpu_class)
+        self._classes: dict[tuple[int, int], list[int]] = {}
+
+    def classes(self, mover: Mover, level: int) -> list[int]:
+        """The gpu classes where a single mover may go at exactly this level."""
+        key = (mover.likeness, level)
+        found = self._classes.get(key)
+        if found is None:
+            board = facts.board(facts.vgpu_type_by_row(mover.types[0]).board).row
+            there = self._classes_of_board.get(board, ())
+            found = [gpu_class for gpu_class in there if mover.levels[gpu_class] == level]
+            self._classes[key] = found
+        return found
+
+    def seat(self, mover: Mover, *, lowest: int = 0, highest: int = 3, open_empty: bool = True) -> Seats | None:
+        """The best free seat for a single mover between two levels, both included."""
+        if not mover.is_single:
+            return self.seats_together(mover, lowest=lowest, highest=highest)
+        for level in range(lowest, highest + 1):
+            classes = self.classes(mover, level)
+            if classes:
+                found = self._in_used(mover, classes)
+                if found is None and open_empty:
+                    found = self._in_empty(mover, classes)
+                if found is not None:
+                    return (found,)
+        return None
+
+    def _in_used(self, mover: Mover, classes: Sequence[int]) -> tuple[int, int] | None:
+        floor, type_row = self.floor, mover.types[0]
+        tables = [floor.slots[type_row, c] for c in classes if (type_row, c) in floor.slots]
+        for left in range(1, capacity(type_row)):
+            found = self._lightest(mover, [table[left] for table in tables if table[left]])
+            if found is not None:
+                return found, NO_ID
+        in_mixed = self._in_mixed(mover, classes, is_empty=False)
+        if in_mixed is not None:
+            return in_mixed
+        board = facts.board(facts.vgpu_type_by_row(type_row).board).row
+        for gpu_class in classes:
+            for gpu in floor.migs.get((board, gpu_class), ()):
+                if floor.fits_host(floor.host_of[gpu], mover) and floor.room(gpu, type_row) is not None:
+                    return gpu, NO_ID
+        return None
+
+    def _in_empty(self, mover: Mover, classes: Sequence[int]) -> tuple[int, int] | None:
+        in_mixed = self._in_mixed(mover, classes, is_empty=True)
+        if in_mixed is not None:
+            return in_mixed
+        board = facts.board(facts.vgpu_type_by_row(mover.types[0]).board).row
+        empties = [self.floor.empty[board, c] for c in classes if self.floor.empty.get((board, c))]
+        found = self._lightest(mover, empties)
+        return None if found is None else (found, NO_ID)
+
+    def _in_mixed(self, mover: Mover, classes: Sequence[int], *, is_empty: bool) -> tuple[int, int] | None:
+        floor, type_row = self.floor, mover.types[0]
+        board = facts.board(facts.vgpu_type_by_row(type_row).board).row
+        options = []
+        for gpu_class in classes:
+            for mask, gpus in floor.mixed.get((board, gpu_class), {}).items():
+                if (mask == 0) is is_empty:
+                    found = best_id(type_row, mask)
+                    if found is not None:
+                        options.append((found[0], mask, found[1], gpus))
+        options.sort(key=lambda option: (option[0], option[1], option[3][0]))
+        for _, _, placement, gpus in options:
+            gpu = self._lightest(mover, [gpus])
+            if gpu is not None:
+                return gpu, placement
+        return None
+
+    def _lightest(self, mover: Mover, lists: Iterable[Sequence[int]]) -> int | None:
+        """The gpu whose host has least coming in, among the first that fit; ties by number."""
+        floor = self.floor
+        best: tuple[float, int] | None = None
+        seen = 0
+        for gpus in lists:
+            for gpu in gpus:
+                host = floor.host_of[gpu]
+                load = floor.load_s[host]
+                if (best is None or (load, gpu) < best) and floor.fits_host(host, mover):
+                    best = (load, gpu)
+                seen += 1
+                if seen > MOST_SCANNED and best is not None:
+                    return best[1]
+        return None if best is None else best[1]
+
+    def seats_together(self, mover: Mover, *, lowest: int = 0, highest: int = 3) -> Seats | None:
+        """Seats for all vgpus of a mover on one host, between two levels."""
+        hosts = sorted(
+            (host for host in range(len(self.floor.hosts)) if self.floor.fits_host(host, mover)),
+            key=lambda host: (self.floor.load_s[host], host),
+        )
+        for level in range(lowest, highest + 1):
+            for host in hosts:
+                found = seats_on_host(self.floor, host, mover, level)
+                if found is not None:
+                    return found
+        return None
+
+
+def seats_on_host(floor: Floor, host: int, mover: Mover, level: int) -> Seats | None:
+    """Seats for all vgpus of a mover on one host at one level: a search with backtracking."""
+    bit = 8 >> level
+    gpus = floor.gpus_of[host]
+    order = sorted(range(len(mover.types)), key=lambda n: (-_size(mover.types[n]), mover.types[n], n))
+    chosen: dict[int, tuple[int, int]] = {}
+
+    def place(position: int) -> bool:
+        if position == len(order):
+            return True
+        number = order[position]
+        type_row, ways = mover.types[number], mover.ways[number]
+        options = []
+        for gpu in gpus:
+            if ways[floor.gpu_class[gpu]] & bit:
+                room = floor.room(gpu, type_row)
+                if room is not None:
+                    options.append((floor.count[gpu] == 0, -floor.count[gpu], gpu, room))
+        options.sort()
+        alike: set[tuple[int, ...]] = set()
+        for _, _, gpu, room in options:
+            key = (floor.gpu_class[gpu], floor.lock[gpu], floor.count[gpu], floor.mask[gpu], floor.sharing[gpu])
+            if key in alike:
+                continue
+            alike.add(key)
+            floor.hold(gpu, type_row, room)
+            chosen[number] = (gpu, room)
+            found = place(position + 1)
+            floor.release(gpu, type_row, room)
+            if found:
+                return True
+        return False
+
+    return tuple(chosen[number] for number in range(len(order))) if place(0) else None
+
+
+def _size(type_row: int) -> int:
+    return facts.vgpu_type_by_row(type_row).framebuffer_mib
+
+
+def fill(seater: Seater, movers: Sequence[Mover], *, small_first: bool = False) -> list[Mover]:
+    """Place what a first pass can; gives back those it could not place.
+
+    VMs with several vgpus come first, because only they need a whole host. Then, one level of interruption
+    after another: slots of gpus in use, and empty gpus, each given to the type that fills it most.
+    """
+    floor = seater.floor
+    together = sorted((mover for mover in movers if not mover.is_single), key=_hardest)
+    for mover in together:
+        seats = seater.seats_together(mover)
+        if seats is not None:
+            floor.put(mover, seats)
+    singles = [mover for mover in movers if mover.is_single]
+    sign = 1 if small_first else -1
+    room_of = {mover.likeness: _choice(seater, mover) for mover in singles}
+    singles.sort(
+        key=lambda mover: (sign * _size(mover.types[0]), room_of[mover.likeness], -mover.memory_mib, mover.number)
+    )
+    for level in LEVELS:
+        waiting = [mover for mover in singles if mover.number not in floor.placed]
+        failed: set[int] = set()
+        for mover in waiting:
+            if mover.likeness in failed:
+                continue
+            seats = seater.seat(mover, lowest=level, highest=level, open_empty=False)
+            if seats is None:
+                failed.add(mover.likeness)
+            else:
+                floor.put(mover, seats)
+        _open_empty(seater, [mover for mover in waiting if mover.number not in floor.placed], level)
+    return [mover for mover in movers if mover.number not in floor.placed]
+
+
+def _hardest(mover: Mover) -> tuple[int, int, int]:
+    return (-sum(map(_size, mover.types)), -len(mover.types), mover.number)
+
+
+def _choice(seater: Seater, mover: Mover) -> int:
+    """How many gpu classes a mover may use: those with least choice come first."""
+    return sum(len(seater.classes(mover, level)) for level in LEVELS)
+
+
+def _open_empty(seater: Seater, waiting: Sequence[Mover], level: int) -> None:
+    """Give empty gpus to the types that fill them most, until nobody waits who could use one."""
+    floor = seater.floor
+    by_type: dict[int, list[Mover]] = {}
+    for mover in waiting:
+        by_type.setdefault(mover.types[0], []).append(mover)
+    given_up: set[tuple[int, int, int]] = set()
+    while True:
+        best: tuple[int, int, int, int, int] | None = None
+        for type_row, movers in by_type.items():
+            for key in _empty_keys(floor, type_row):
+                if (type_row, *key) in given_up:
+                    continue
+                able = sum(1 for mover in movers if mover.levels[key[1]] == level)
+                if able:
+                    others = sum(
+                        1 for row, other in by_type.items() if row != type_row and any(
+                            mover.levels[key[1]] == level for mover in other[:1]))
+                    rank = (-min(able, capacity(type_row)), others, -_size(type_row), type_row, key[1])
+                    if best is None or rank < best:
+                        best = rank
+        if best is None:
+            break
+        _, _, _, type_row, gpu_class = best
+        key = (facts.board(facts.vgpu_type_by_row(type_row).board).row, gpu_class)
+        if not _open_one(seater, by_type[type_row], type_row, key, level):
+            given_up.add((type_row, *key))
+    for movers in by_type.values():
+        failed: set[int] = set()
+        for mover in movers:
+            if mover.likeness not in failed:
+                seats = seater.seat(mover, lowest=level, highest=level)
+                if seats is None:
+                    failed.add(mover.likeness)
+                else:
+                    floor.put(mover, seats)
+
+
+def _empty_keys(floor: Floor, type_row: int) -> Iterator[tuple[int, int]]:
+    board = facts.board(facts.vgpu_type_by_row(type_row).board).row
+    for key, gpus in floor.empty.items():
+        if key[0] == board and gpus:
+            yield key
+
+
+def _open_one(seater: Seater, movers: list[Mover], type_row: int, key: tuple[int, int], level: int) -> bool:
+    """Fill one empty gpu with movers of a type; False if none fits any of these gpus."""
+    floor = seater.floor
+    able = [mover for mover in movers if mover.levels[key[1]] == level]
+    if not able:
+        return False
+    gpu = seater._lightest(able[0], [floor.empty[key]])
+    if gpu is None:
+        gpu = next((g for g in floor.empty[key] for m in able if floor.fits_host(floor.host_of[g], m)), None)
+    if gpu is None:
+        return False
+    room = capacity(type_row)
+    for mover in able:
+        if room and floor.fits_host(floor.host_of[gpu], mover):
+            floor.put(mover, ((gpu, NO_ID),))
+            movers.remove(mover)
+            room -= 1
+    return True
+
+
+__all__ = ["LEVELS", "NEVER", "Seater", "fill", "seats_on_host"]

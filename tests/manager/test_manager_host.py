@@ -1,4 +1,4 @@
-"""What is done to a whole host: the range, driver reload, reboot, another driver, a restart with what was kept."""
+"""What is done to a whole host: its range, driver reload, reboot, another driver, a restart."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from vgpu_migrate.compat.classes import Cell, FleetClasses, GpuClass, VmClass, classify
 from vgpu_migrate.compat.pair import Evidence, Verdict, check, combine
 from vgpu_migrate.compat.record import gpu_record, read_gpu_record, read_vgpu_record, vgpu_record
+from vgpu_migrate.compat.survey import HostAnswer, Survey, Target, survey
 from vgpu_migrate.compat.table import Rule, rules
 from vgpu_migrate.compat.traits import GpuTraits, VgpuTraits, gpu_traits, vgpu_traits
 
@@ -12,7 +13,10 @@ __all__ = [
     "FleetClasses",
     "GpuClass",
     "GpuTraits",
+    "HostAnswer",
     "Rule",
+    "Survey",
+    "Target",
     "Verdict",
     "VgpuTraits",
     "VmClass",
@@ -24,6 +28,7 @@ __all__ = [
     "read_gpu_record",
     "read_vgpu_record",
     "rules",
+    "survey",
     "vgpu_record",
     "vgpu_traits",
 ]

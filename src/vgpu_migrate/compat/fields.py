@@ -12,6 +12,7 @@ class Kind(Enum):
 
     VERSION = "version"
     FLAG = "flag"
+    CLAIM = "claim"
     TEXT = "text"
     WORD = "word"
     LAYOUT = "layout"
@@ -39,8 +40,8 @@ class FieldSpec(NamedTuple):
 _SPECS = (
     FieldSpec("vgpu", "board", Kind.TEXT, False, "board of the vgpu's type"),
     FieldSpec("vgpu", "type", Kind.TEXT, False, "vgpu type"),
-    FieldSpec("vgpu", "mig_backed", Kind.FLAG, False, "whether the type is MIG-backed"),
-    FieldSpec("vgpu", "guest_info", Kind.FLAG, False, "whether the guest driver has reported"),
+    FieldSpec("vgpu", "mig_backed", Kind.CLAIM, False, "whether the type is MIG-backed"),
+    FieldSpec("vgpu", "guest_info", Kind.CLAIM, False, "whether the guest driver has reported"),
     FieldSpec("vgpu", "version", Kind.VERSION, True, "vGPU version held"),
     FieldSpec("vgpu", "guest_min", Kind.VERSION, True, "oldest vGPU version of the guest driver"),
     FieldSpec("vgpu", "guest_max", Kind.VERSION, True, "newest vGPU version of the guest driver"),
@@ -51,7 +52,7 @@ _SPECS = (
     FieldSpec("vgpu", "mig", Kind.LAYOUT, True, "MIG layout of the source gpu"),
     FieldSpec("vgpu", "migration", Kind.FLAG, False, "capability MIGRATION of the vgpu"),
     FieldSpec("gpu", "board", Kind.TEXT, False, "board of the target gpu"),
-    FieldSpec("gpu", "mig_enabled", Kind.FLAG, False, "whether the target gpu is in MIG mode"),
+    FieldSpec("gpu", "mig_enabled", Kind.CLAIM, False, "whether the target gpu is in MIG mode"),
     FieldSpec("gpu", "types", Kind.TEXTS, True, "types that the target lists"),
     FieldSpec("gpu", "range_min", Kind.VERSION, True, "minimum of the target's range in force"),
     FieldSpec("gpu", "range_max", Kind.VERSION, True, "maximum of the target's range in force"),
@@ -82,6 +83,11 @@ def show_flag(value: bool | None) -> str:
     return "unknown" if value is None else "on" if value else "off"
 
 
+def show_claim(value: bool | None) -> str:
+    """A claim as yes or no."""
+    return "unknown" if value is None else "yes" if value else "no"
+
+
 def show_text(value: str | None) -> str:
     """A name as it is."""
     return "unknown" if value is None else value
@@ -105,6 +111,7 @@ def show_texts(value: frozenset[str] | None) -> str:
 SHOW: dict[Kind, Callable[..., str]] = {
     Kind.VERSION: show_version,
     Kind.FLAG: show_flag,
+    Kind.CLAIM: show_claim,
     Kind.TEXT: show_text,
     Kind.WORD: show_word,
     Kind.LAYOUT: show_layout,

@@ -265,7 +265,7 @@ def migrate(
     try:
         receipt = target.commit(handover)
     except RefusedError:
-        source.abort(vm_id, target.abort(vm_id))
+        source.abort(vm_id, target.answer(offer.migration))
         raise
     source.finish(receipt)
     return receipt

@@ -86,9 +86,7 @@ class HostReader:
         self._first_place[host_id] = place.removesuffix(".id")
         return HostId(host_id)
 
-    def _ranges(
-        self, host: wire.Host, place: str
-    ) -> tuple[VersionRange | None, VersionRange | None, str]:
+    def _ranges(self, host: wire.Host, place: str) -> tuple[VersionRange | None, VersionRange | None, str]:
         """The range in force, the preset range, and where the latter came from."""
         given = self._range(host.preset_range, f"{place}.preset_range")
         if given is not None:
@@ -182,9 +180,7 @@ class HostReader:
             self.gpus[gpu_id] = value
         return value
 
-    def _new_gpu_id(
-        self, gpu: wire.Gpu, host_id: HostId | None, index: int, place: str
-    ) -> GpuId | None:
+    def _new_gpu_id(self, gpu: wire.Gpu, host_id: HostId | None, index: int, place: str) -> GpuId | None:
         if gpu.id:
             gpu_id = GpuId(gpu.id)
             check_name(self.findings, f"{place}.id", gpu_id)
@@ -222,7 +218,9 @@ class HostReader:
                 self.findings.unknown(at, "vgpu type", name, of_board)
             elif vgpu_type.board != board.key:
                 self.findings.wrong(
-                    at, shown(name), f"wanted a type of this gpu's board {board.key}, not of {vgpu_type.board}"
+                    at,
+                    shown(name),
+                    f"wanted a type of this gpu's board {board.key}, not of {vgpu_type.board}",
                 )
             else:
                 found[vgpu_type.short] = vgpu_type
@@ -244,7 +242,9 @@ class HostReader:
                 )
         if sum(mig) > board.mig_slices:
             self.findings.wrong(
-                at, f"{layout}, {sum(mig)} slices", f"wanted at most the {board.mig_slices} that {board.key} has"
+                at,
+                f"{layout}, {sum(mig)} slices",
+                f"wanted at most the {board.mig_slices} that {board.key} has",
             )
         if mode is PlacementMode.MIXED:
             self.findings.wrong(f"{place}.mode", "mixed", "wanted equal on a gpu in MIG mode")
@@ -282,5 +282,3 @@ def _pci_address(text: str) -> str:
     """An address in one spelling: PCI domains are written with none, four or eight digits."""
     *domain, bus, device = text.lower().split(":")
     return f"{int(domain[0], 16) if domain else 0:x}:{bus}:{device}"
-
-

@@ -83,7 +83,11 @@ class _Reader:
         value: Any = BROKEN
         if isinstance(inner, inspect.StructType) and isinstance(data, Mapping):
             value = self._struct(data, inner, place)
-        elif isinstance(inner, inspect.ListType) and isinstance(data, list | tuple) and _long_enough(inner, data):
+        elif (
+            isinstance(inner, inspect.ListType)
+            and isinstance(data, list | tuple)
+            and _long_enough(inner, data)
+        ):
             value = self._items(data, inner, wanted, place)
         elif isinstance(inner, inspect.DictType) and isinstance(data, Mapping):
             value = self._values(data, inner, place)

@@ -81,9 +81,7 @@ PciAddress = Annotated[
 AllowWord = Literal["live", "sleep", "hibernate", "cold"]
 
 
-class _Wire(
-    msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False, eq=False
-):
+class _Wire(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False, eq=False):
     """The base of every object in the file: strict, and absent keys stay absent when encoded again."""
 
 
@@ -111,7 +109,9 @@ class DomainSettings(_Wire, kw_only=True):
     ] = UNSET
     upgrade_s: Annotated[
         Seconds | UnsetType,
-        Meta(description="Fixed cost of upgrading one host, in seconds.", extra_json_schema={"default": 1800}),
+        Meta(
+            description="Fixed cost of upgrading one host, in seconds.", extra_json_schema={"default": 1800}
+        ),
     ] = UNSET
 
 
@@ -141,9 +141,9 @@ class Gpu(_Wire, kw_only=True):
             extra_json_schema={"default": "equal"},
         ),
     ] = UNSET
-    ecc: Annotated[
-        Flag | UnsetType, Meta(description="ECC is on.", extra_json_schema={"default": True})
-    ] = UNSET
+    ecc: Annotated[Flag | UnsetType, Meta(description="ECC is on.", extra_json_schema={"default": True})] = (
+        UNSET
+    )
     sriov: Annotated[
         Flag | None | UnsetType,
         Meta(description="SR-IOV is on. Default: off on Turing and older, on from Ampere on."),
@@ -231,9 +231,7 @@ class Host(_Wire, kw_only=True):
 class Vgpu(_Wire, kw_only=True):
     """One vgpu of a VM."""
 
-    type: Annotated[
-        Text, Meta(description="vgpu type: its short, long or mdev name.", examples=["L40S-12Q"])
-    ]
+    type: Annotated[Text, Meta(description="vgpu type: its short, long or mdev name.", examples=["L40S-12Q"])]
     gpu: Annotated[
         Text | None | UnsetType, Meta(description="The gpu it is on; absent when off or hibernated.")
     ] = UNSET
@@ -291,7 +289,9 @@ class Vm(_Wire, kw_only=True):
     ] = UNSET
     vgpus: Annotated[
         list[Vgpu],
-        Meta(description="Its vgpus, in order.", min_length=1, extra={"wanted": "a list of at least one vgpu"}),
+        Meta(
+            description="Its vgpus, in order.", min_length=1, extra={"wanted": "a list of at least one vgpu"}
+        ),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -28,18 +28,26 @@ _LIVE_ONLY = States.LIVE
 _LIVE_OR_SLEEP = States.LIVE | States.SLEEP
 
 
+class Seated(NamedTuple):
+    """A vgpu on a gpu, and where it stands in the file: `vms[index].vgpus[position]`."""
+
+    vgpu: Vgpu
+    index: int
+    position: int
+
+
 class VmReader:
     """Reads the VMs of a file, one after the other, against hosts that are there already.
 
-    `on_gpu` has the vgpus that sit on each gpu and suit it: what is to be counted.
+    `on_gpu` has the vgpus that sit on each gpu and suit it, which are those to be counted.
     """
 
     def __init__(self, findings: Findings, hosts: HostReader) -> None:
         self.findings = findings
         self.hosts = hosts
         self.vms: dict[VmId, Vm] = {}
-        self.on_gpu: dict[GpuId, list[Vgpu]] = {}
-        self.place_of_vgpu: dict[int, str] = {}
+        self.on_gpu: dict[GpuId, list[Seated]] = {}
+        self._listed: Any = ()
         self._index_by_id: dict[VmId, int] = {}
         self._index_by_uuid: dict[str, int] = {}
         self._index_by_domid: dict[tuple[str, int], int] = {}
@@ -49,9 +57,15 @@ class VmReader:
         """Read the list of VMs; BROKEN is one that could not be read."""
         if vms is BROKEN or vms is UNSET:
             return
+        self._listed = vms
         for index, vm in enumerate(vms):
             if vm is not BROKEN:
                 self._vm(vm, index)
+
+    def name(self, index: int) -> str:
+        """The id of the VM at an index of the file, for people."""
+        vm_id = self._listed[index].id
+        return f"vms[{index}]" if vm_id is BROKEN else shown(vm_id)
 
     def _vm(self, vm: wire.Vm, index: int) -> None:
         findings = self.findings
@@ -114,12 +128,12 @@ class VmReader:
                 self.findings.unknown(f"vms[{index}].host", "host", given, self.hosts.hosts.keys())
             return None
         if state is VmState.OFF:
-            self.findings.wrong(
-                f"vms[{index}].host", shown(given), "wanted no host for a VM that is off"
-            )
+            self.findings.wrong(f"vms[{index}].host", shown(given), "wanted no host for a VM that is off")
         elif not host.has_manager and state in _HOLDS:
             self.findings.wrong(
-                f"vms[{index}].host", shown(given), "wanted a host with a vGPU Manager; this has manager: false"
+                f"vms[{index}].host",
+                shown(given),
+                "wanted a host with a vGPU Manager; this has manager: false",
             )
         return host.id
 
@@ -130,9 +144,7 @@ class VmReader:
             self._not_its_own(f"vms[{index}].uuid", uuid, first)
         return uuid
 
-    def _vgpu(
-        self, vgpu: wire.Vgpu, vm: wire.Vm, host_id: HostId | None, index: int, position: int
-    ) -> Vgpu:
+    def _vgpu(self, vgpu: wire.Vgpu, vm: wire.Vm, host_id: HostId | None, index: int, position: int) -> Vgpu:
         vgpu_type = self._types.get(vgpu.type) if vgpu.type is not BROKEN else None
         if vgpu_type is None and vgpu.type is not BROKEN:
             place = f"vms[{index}].vgpus[{position}].type"
@@ -140,7 +152,7 @@ class VmReader:
         gpu = self._gpu(vgpu, vm, host_id, index, position)
         placement = whole(vgpu.placement)
         suits = False
-        if gpu is not None and vgpu_type is not None:
+        if gpu is not None and vgpu_type is not None and vm.state in _HOLDS:
             suits = self._suits(gpu, vgpu_type, placement, index, position)
         elif placement is not None and vm.state in (VmState.OFF, VmState.HIBERNATED):
             place = f"vms[{index}].vgpus[{position}].placement"
@@ -155,11 +167,7 @@ class VmReader:
             record=None if record is None else b64decode(str(vgpu.record)),
         )
         if suits and gpu is not None:
-            there = self.on_gpu.get(gpu.id)
-            if there is None:
-                self.on_gpu[gpu.id] = [value]
-            else:
-                there.append(value)
+            self.on_gpu.setdefault(gpu.id, []).append(Seated(value, index, position))
         return value
 
     def _gpu(
@@ -179,7 +187,8 @@ class VmReader:
         gpu = hosts.gpus.get(GpuId(given))
         if gpu is not None and gpu.host == host_id:
             return gpu
-        self._other_gpu(given, host_id, f"vms[{index}].vgpus[{position}].gpu")
+        if host_id is not None or not (vm.host or self.findings.is_unsure(f"vms[{index}].host")):
+            self._other_gpu(given, host_id, f"vms[{index}].vgpus[{position}].gpu")
         return None
 
     def _other_gpu(self, given: str, host_id: HostId | None, place: str) -> None:
@@ -214,9 +223,7 @@ class VmReader:
             self.findings.wrong(f"vms[{index}].vgpus[{position}].{key}", seen, wanted)
         return problem is None
 
-    def _misfit(
-        self, gpu: Gpu, vgpu_type: VgpuType, placement: int | None
-    ) -> tuple[str, str, str] | None:
+    def _misfit(self, gpu: Gpu, vgpu_type: VgpuType, placement: int | None) -> tuple[str, str, str] | None:
         """The first thing that keeps a type and placement from a gpu: key, seen and wanted."""
         name, short, board = shown(gpu.id), vgpu_type.short, gpu.board.key
         if not gpu.is_vgpu_host:

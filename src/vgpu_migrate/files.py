@@ -1,0 +1,90 @@
+"""Files: read whole, and written so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from vgpu_migrate.errors import InputError, OutsideError, Problem
+
+STDIN = "-"
+_BAD_PATHS = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO})
+
+
+def read_bytes(path: str | Path, *, what: str = "a file", stdin: BinaryIO | None = None) -> bytes:
+    """The bytes of a file, or of standard input where the path is `-`.
+
+    Args:
+        path: the file, or `-`.
+        what: what was wanted, for messages: "a fleet file".
+        stdin: the stream that `-` stands for; the process's own by default.
+
+    Raises:
+        InputError: there is no such file, it is a directory, or it may not be read.
+        OutsideError: the disk or the stream failed.
+    """
+    wanted = f"wanted {what}"
+    try:
+        if str(path) == STDIN:
+            return (sys.stdin.buffer if stdin is None else stdin).read()
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(Problem(str(path), "no such file", wanted)) from None
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise InputError(Problem(str(path), (error.strerror or "unreadable").lower(), wanted)) from None
+    except ValueError:  # a NUL in the path
+        raise InputError(Problem(repr(str(path)), "not a path", wanted)) from None
+    except OSError as error:
+        if error.filename is not None and error.errno in _BAD_PATHS:
+            raise InputError(Problem(str(path), error.strerror or "not a path", wanted)) from None
+        raise OutsideError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def atomic_write(path: str | Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file whole or not at all: beside it, to the disk, then in its place.
+
+    Args:
+        path: the file; one that is there is replaced, a symbolic link's target rather than the link.
+        data: what it shall hold.
+        mode: its permission bits, whatever those of the file before and the umask; owner-only by default.
+
+    Raises:
+        InputError: its directory does not exist, or the path is a directory.
+        OutsideError: it cannot be written; what was there before is still there.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise InputError(Problem(str(path), "is a directory", "wanted a file to write"))
+    if not target.parent.is_dir():
+        raise InputError(Problem(str(path), f"no directory {target.parent}", "wanted a file to write"))
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        temporary = None
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise OutsideError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename last through a power failure."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

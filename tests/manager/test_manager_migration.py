@@ -337,7 +337,7 @@ def test_foreign_tokens_are_refused(name: str) -> None:
 
 
 def test_final_records_are_judged_again() -> None:
-    """A hand-over whose records this host cannot run is refused; what is held stays held, and can be aborted."""
+    """A hand-over whose records this host cannot run is refused; what is held stays held."""
     source, target = two_hosts()
     handover = source.hand_over(target.migrate_in(source.migrate_out(VM)))
     elsewhere = a_manager(a_host("h01", gpus=[a_gpu(ecc=False)]))

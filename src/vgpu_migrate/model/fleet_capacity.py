@@ -25,14 +25,14 @@ def check_capacity(findings: Findings, hosts: HostReader, vms: VmReader) -> None
             for seat, other in clashes.items():
                 vgpu = other.vgpu
                 findings.wrong(
-                    f"vms[{seat.index}].vgpus[{seat.position}].placement",
-                    f"{seat.vgpu.placement} overlaps the {vgpu.type.short} of {vms.name(other.index)}, "
+                    f"vms[{seat.vm_number}].vgpus[{seat.position}].placement",
+                    f"{seat.vgpu.placement} overlaps the {vgpu.type.short} of {vms.name(other.vm_number)}, "
                     f"{vgpu.type.framebuffer_gib} GiB from {vgpu.placement} on",
                     f"wanted a free placement id on {shown(gpu_id)}",
                 )
         clauses = overfull(gpu, [Tenant(seat.vgpu.type, seat.vgpu.placement) for seat in there])
         if clauses:
-            names = list(dict.fromkeys(vms.name(seat.index) for seat in there))
+            names = list(dict.fromkeys(vms.name(seat.vm_number) for seat in there))
             more = f" and {len(names) - MOST_VMS_NAMED} more" if len(names) > MOST_VMS_NAMED else ""
             named = f"{', '.join(names[:MOST_VMS_NAMED])}{more}"
             for clause in clauses:

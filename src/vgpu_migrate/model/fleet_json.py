@@ -86,8 +86,8 @@ class _Object(dict[str, Any]):
 
 def _tell_repeated(value: Any, place: str, problems: list[Problem]) -> None:
     if isinstance(value, dict):
-        for key in getattr(value, "repeated", ()):
-            problems.append(Problem(child(place, key), "key stands twice", "wanted it once"))
+        repeated: tuple[str, ...] = getattr(value, "repeated", ())
+        problems += [Problem(child(place, key), "key stands twice", "wanted it once") for key in repeated]
         for key, item in value.items():
             if isinstance(item, dict | list):
                 _tell_repeated(item, child(place, key), problems)

@@ -128,12 +128,12 @@ class Gpu(_Wire, kw_only=True):
     """One physical GPU."""
 
     id: Annotated[
-        Id | None | UnsetType, Meta(description="Its name, such as its UUID. Default: <host>/<index>.")
+        Id | UnsetType | None, Meta(description="Its name, such as its UUID. Default: <host>/<index>.")
     ] = UNSET
     board: Annotated[
         Text, Meta(description="The <GPU> part of its vgpu type names.", examples=["L40S", "A100D"])
     ]
-    pci: Annotated[PciAddress | None | UnsetType, Meta(description="PCI address.")] = UNSET
+    pci: Annotated[PciAddress | UnsetType | None, Meta(description="PCI address.")] = UNSET
     mode: Annotated[
         PlacementMode | UnsetType,
         Meta(
@@ -145,7 +145,7 @@ class Gpu(_Wire, kw_only=True):
         UNSET
     )
     sriov: Annotated[
-        Flag | None | UnsetType,
+        Flag | UnsetType | None,
         Meta(description="SR-IOV is on. Default: off on Turing and older, on from Ampere on."),
     ] = UNSET
     vgpu: Annotated[
@@ -207,11 +207,11 @@ class Host(_Wire, kw_only=True):
         ),
     ] = UNSET
     preset_range: Annotated[
-        Range | None | UnsetType,
+        Range | UnsetType | None,
         Meta(description="vGPU versions its driver supports. Default: from the tables, by driver."),
     ] = UNSET
     range: Annotated[
-        Range | None | UnsetType,
+        Range | UnsetType | None,
         Meta(description="vGPU versions in force, set by an administrator. Default: the preset range."),
     ] = UNSET
     schedulable: Annotated[
@@ -219,11 +219,11 @@ class Host(_Wire, kw_only=True):
         Meta(description="False: nothing may move here.", extra_json_schema={"default": True}),
     ] = UNSET
     memory_mib: Annotated[
-        PositiveInt | None | UnsetType,
+        PositiveInt | UnsetType | None,
         Meta(description="Memory for VMs, in MiB. Absent: moves do not check it."),
     ] = UNSET
     vcpus: Annotated[
-        PositiveInt | None | UnsetType, Meta(description="VCPUs for VMs. Absent: moves do not check them.")
+        PositiveInt | UnsetType | None, Meta(description="VCPUs for VMs. Absent: moves do not check them.")
     ] = UNSET
     gpus: Annotated[list[Gpu], Meta(description="Its physical GPUs, in order.")]
 
@@ -233,14 +233,14 @@ class Vgpu(_Wire, kw_only=True):
 
     type: Annotated[Text, Meta(description="vgpu type: its short, long or mdev name.", examples=["L40S-12Q"])]
     gpu: Annotated[
-        Text | None | UnsetType, Meta(description="The gpu it is on; absent when off or hibernated.")
+        Text | UnsetType | None, Meta(description="The gpu it is on; absent when off or hibernated.")
     ] = UNSET
     placement: Annotated[
-        U32 | None | UnsetType,
+        U32 | UnsetType | None,
         Meta(description="NVML's placement id, an offset in GiB. On mixed-size gpus only, and there needed."),
     ] = UNSET
     version: Annotated[
-        Version | None | UnsetType,
+        Version | UnsetType | None,
         Meta(description="vGPU version held. Default: negotiated from guest driver and host range."),
     ] = UNSET
     migration: Annotated[
@@ -251,7 +251,7 @@ class Vgpu(_Wire, kw_only=True):
         ),
     ] = UNSET
     record: Annotated[
-        Text | None | UnsetType, Meta(description="Saved metadata record (nvmlVgpuMetadata_t), base64.")
+        Text | UnsetType | None, Meta(description="Saved metadata record (nvmlVgpuMetadata_t), base64.")
     ] = UNSET
 
 
@@ -260,21 +260,21 @@ class Vm(_Wire, kw_only=True):
 
     id: Annotated[Id, Meta(description="Its name.")]
     host: Annotated[
-        Text | None | UnsetType,
+        Text | UnsetType | None,
         Meta(description="The host it is on; absent when off, optional when hibernated."),
     ] = UNSET
-    uuid: Annotated[Uuid | None | UnsetType, Meta(description="Default: a UUIDv5 of its id.")] = UNSET
+    uuid: Annotated[Uuid | UnsetType | None, Meta(description="Default: a UUIDv5 of its id.")] = UNSET
     domid: Annotated[
-        PositiveInt | None | UnsetType, Meta(description="Domain id on a Xen host. Default: numbered.")
+        PositiveInt | UnsetType | None, Meta(description="Domain id on a Xen host. Default: numbered.")
     ] = UNSET
     state: Annotated[VmState, Meta(description="Power state.")]
     memory_mib: Annotated[PositiveInt, Meta(description="Memory, in MiB.")]
-    vcpus: Annotated[PositiveInt | None | UnsetType, Meta(description="Virtual processors.")] = UNSET
+    vcpus: Annotated[PositiveInt | UnsetType | None, Meta(description="Virtual processors.")] = UNSET
     guest_driver: Annotated[
-        Driver | None | UnsetType, Meta(description="Version of the guest driver. Absent: unknown.")
+        Driver | UnsetType | None, Meta(description="Version of the guest driver. Absent: unknown.")
     ] = UNSET
     allow: Annotated[
-        list[AllowWord] | None | UnsetType,
+        list[AllowWord] | UnsetType | None,
         Meta(
             description="Ways to move it that its owner accepts. "
             "Default: live, and for a sleeping VM live and sleep."
@@ -302,7 +302,7 @@ class Fleet(_Wire, kw_only=True):
         Literal[1, "0x1"], Meta(description="Version of this format.", extra={"wanted": "1"})
     ]
     revision: Annotated[
-        Revision | None | UnsetType,
+        Revision | UnsetType | None,
         Meta(description="Number of this state of the fleet; plans are bound to it."),
     ] = UNSET
     domains: Annotated[

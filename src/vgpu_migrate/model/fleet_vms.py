@@ -29,10 +29,10 @@ _LIVE_OR_SLEEP = States.LIVE | States.SLEEP
 
 
 class Seated(NamedTuple):
-    """A vgpu on a gpu, and where it stands in the file: `vms[index].vgpus[position]`."""
+    """A vgpu on a gpu, and where it stands in the file: `vms[vm_number].vgpus[position]`."""
 
     vgpu: Vgpu
-    index: int
+    vm_number: int
     position: int
 
 
@@ -210,7 +210,7 @@ class VmReader:
         """Whether a vgpu may be on its gpu, apart from the others there; what is wrong is noted."""
         if (
             vgpu_type.board == gpu.board.key
-            and vgpu_type.is_mig_backed == (not not gpu.mig)
+            and vgpu_type.is_mig_backed == bool(gpu.mig)
             and not gpu.types
             and gpu.is_vgpu_host
             and gpu.mode is PlacementMode.EQUAL

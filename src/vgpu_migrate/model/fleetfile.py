@@ -161,7 +161,7 @@ def _overridden(settings: Settings, given: wire.DomainSettings) -> Settings:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Hold back the cyclic garbage collector: hundreds of thousands of values are made, none of them garbage."""
+    """Hold back the cyclic garbage collector: so many values are made, and none is garbage."""
     was_on = gc.isenabled()
     gc.disable()
     try:

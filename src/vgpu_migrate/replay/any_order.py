@@ -10,6 +10,7 @@ concerns pairs is checked in pairs, and whatever concerns sums by the heaviest a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -153,11 +154,14 @@ def _check_gpu(order: Order, gpu: Gpu, tenants: list[tuple[Hold, Tenant]]) -> It
                 what = "overlap" if is_mixed else f"{other.type.short} and {its.type.short}"
                 text = f"{first.vm.id} and {second.vm.id} could meet on {gpu.id}: {what}"
                 yield Violation(_latest(first, second), Kind.CAPACITY, text)
-    holds = [hold for hold, _ in tenants]
-    counts = {hold: holds.count(hold) for hold in holds}
-    limits = [VGPUS_PER_TIME_SLICED_GPU, *(tenant.type.max_instances for _, tenant in tenants if not is_mixed)]
-    for step, most in _too_heavy(order, list(counts), counts.__getitem__, max(limits[1:], default=limits[0])):
-        yield Violation(step, Kind.CAPACITY, f"{gpu.id} could come to hold {most} vgpus")
+    kinds: dict[int, tuple[str, int]] = {
+        -1: ("vgpus", VGPUS_PER_TIME_SLICED_GPU),
+        **{tenant.type.row: (tenant.type.short, tenant.type.max_instances) for _, tenant in tenants},
+    }
+    for row, (what, limit) in kinds.items():
+        counts = Counter(hold for hold, tenant in tenants if row in (-1, tenant.type.row))
+        for step, most in _too_heavy(order, list(counts), counts.__getitem__, limit):
+            yield Violation(step, Kind.CAPACITY, f"{gpu.id} could come to hold {most} {what}, of {limit}")
 
 
 def _clash(gpu: Gpu, first: Tenant, second: Tenant) -> bool:

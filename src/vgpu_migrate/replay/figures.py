@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from vgpu_migrate.model import Fleet, Settings
+from vgpu_migrate.model import Fleet, HostId, Settings
 from vgpu_migrate.model.cost import migration_s
 from vgpu_migrate.model.planfile import Goal, MigrateStep, PinStep, Plan, Step, UpgradeStep
 from vgpu_migrate.replay.order import Order
@@ -33,9 +33,8 @@ def _duration(fleet: Fleet, step: Step) -> float:
     return migration_s(fleet.vms[step.vm], _settings(fleet, step.source))
 
 
-def _settings(fleet: Fleet, host_id: str) -> Settings:
-    by_name: dict[str, str] = {host.id: host.domain for host in fleet.hosts.values() if host.id == host_id}
-    return fleet.settings_of(by_name[host_id])
+def _settings(fleet: Fleet, host_id: HostId) -> Settings:
+    return fleet.settings_of(fleet.hosts[host_id].domain)
 
 
 def check_parallel(fleet: Fleet, order: Order) -> Iterator[Violation]:

@@ -1,0 +1,316 @@
+"""Two hosts under every operation in any order, stale tokens and reboots included, against what must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from tests.manager.factories import PRESET, a_gpu, a_host, a_manager, a_vm
+
+from vgpu_migrate.errors import InputError, RefusedError
+from vgpu_migrate.manager import (
+    Acceptance,
+    Handover,
+    HostState,
+    MigrationOffer,
+    Receipt,
+    Role,
+    VgpuManager,
+    migrate,
+)
+from vgpu_migrate.model import PlacementMode, VersionRange, VmId
+from vgpu_migrate.model.placement import overfull
+from vgpu_migrate.nvml import InUseError, NvmlError, States, VgpuMetadata
+
+NEWER = VersionRange(0x120001, 0x1A0001)
+DEFINITIONS = {
+    definition.id: definition
+    for definition in (
+        a_vm("vm1", "L40S-24Q"),
+        a_vm("vm2", "L40S-48Q"),
+        a_vm("vm3", "L40S-24Q", "L40S-16Q"),
+        a_vm("vm4", "L40S-24Q"),
+    )
+}
+ACTIVE_ROLES = (Role.RESIDENT, Role.OUTGOING)
+
+hosts = st.sampled_from([0, 1])
+vms = st.sampled_from(sorted(DEFINITIONS))
+bounds = st.sampled_from([(0x70001, 0x120001), (0x140001, 0x140001), (0x140001, 0x1A0001), (None, 0x130001)])
+ranges = st.sampled_from([PRESET, NEWER, VersionRange(0x120001, 0x130001), VersionRange(0x130001, 0x140001)])
+
+
+class TwoHosts(RuleBasedStateMachine):
+    """A is older, B newer; each has an equal-size and a mixed-size gpu of 48 GiB."""
+
+    offers: Bundle[MigrationOffer] = Bundle("offers")
+    acceptances: Bundle[Acceptance] = Bundle("acceptances")
+    handovers: Bundle[Handover] = Bundle("handovers")
+    receipts: Bundle[Receipt] = Bundle("receipts")
+    records: Bundle[tuple[bytes, ...]] = Bundle("records")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.managers = [
+            a_manager(
+                a_host(
+                    name,
+                    driver=driver,
+                    preset=preset,
+                    gpus=[a_gpu(0, host=name), a_gpu(1, host=name, mode=PlacementMode.MIXED)],
+                )
+            )
+            for name, driver, preset in (("A", "550.54.16", PRESET), ("B", "580.126.08", NEWER))
+        ]
+        self.there: set[VmId] = set()
+        self.versions: dict[VmId, list[int]] = {}
+
+    def attempt(self, host: int, call: Callable[[VgpuManager], Any], *, guest_changes: bool = False) -> Any:
+        """Do it; what is refused must have changed nothing. Gives what it gave, or None."""
+        manager = self.managers[host]
+        before: HostState = manager.state
+        try:
+            result = call(manager)
+        except (RefusedError, InputError, NvmlError):
+            assert manager.state is before
+            return None
+        if guest_changes:
+            self.versions.update(active_versions(manager))
+        return True if result is None else result
+
+    def home(self, vm: VmId) -> int:
+        """The host that a VM is at home on, else the first that has a record of it."""
+        with_vm = [host for host, manager in enumerate(self.managers) if vm in manager.state.vms]
+        at_home = [host for host in with_vm if self.managers[host].state.vms[vm].role in ACTIVE_ROLES]
+        return next(iter(at_home + with_vm), 0)
+
+    @rule(host=hosts, vm=vms)
+    def define(self, host: int, vm: VmId) -> None:
+        if all(vm not in manager.state.vms for manager in self.managers):
+            self.managers[host].define(DEFINITIONS[vm])
+            self.there.add(vm)
+
+    @rule(vm=vms)
+    def undefine(self, vm: VmId) -> None:
+        if self.attempt(self.home(vm), lambda manager: manager.undefine(vm)):
+            self.there.discard(vm)
+
+    @rule(vm=vms, bounds=bounds)
+    def run(self, vm: VmId, bounds: tuple[int | None, int]) -> None:
+        host = self.home(vm)
+        self.attempt(host, lambda manager: manager.start(vm), guest_changes=True)
+        self.attempt(
+            host, lambda manager: manager.load_guest_driver(vm, "1.2", bounds=bounds), guest_changes=True
+        )
+
+    @rule(
+        vm=vms,
+        state=st.sampled_from([States.COLD, States.HIBERNATE, States.SLEEP, States.LIVE]),
+        saved=st.none() | records,
+    )
+    def start(self, vm: VmId, state: States, saved: tuple[bytes, ...] | None) -> None:
+        self.attempt(
+            self.home(vm), lambda manager: manager.start(vm, state, records=saved), guest_changes=True
+        )
+
+    @rule(target=records, vm=vms)
+    def keep_records(self, vm: VmId) -> Any:
+        return self.attempt(self.home(vm), lambda manager: manager.saved_records(vm)) or multiple()
+
+    @rule(
+        vm=vms,
+        operation=st.sampled_from(
+            [
+                "guest_driver_fails",
+                "reboot_guest",
+                "pause",
+                "resume",
+                "sleep",
+                "wake",
+                "hibernate",
+                "shut_down",
+            ]
+        ),
+    )
+    def live(self, vm: VmId, operation: str) -> None:
+        self.attempt(self.home(vm), lambda manager: getattr(manager, operation)(vm), guest_changes=True)
+
+    @rule(host=hosts, wanted=ranges)
+    def set_range(self, host: int, wanted: VersionRange) -> None:
+        self.attempt(host, lambda manager: manager.set_range(wanted))
+
+    @rule(host=hosts, operation=st.sampled_from(["reload_driver", "reboot", "restart"]))
+    def whole_host(self, host: int, operation: str) -> None:
+        self.attempt(host, lambda manager: getattr(manager, operation)())
+
+    @rule(host=hosts, driver=st.sampled_from(["550.54.16", "580.126.08"]))
+    def install_driver(self, host: int, driver: str) -> None:
+        self.attempt(host, lambda manager: manager.install_driver(driver))
+
+    @initialize(
+        target_hosts=st.lists(hosts, min_size=4, max_size=4),
+        guest=st.lists(bounds, min_size=4, max_size=4),
+    )
+    def begin(self, target_hosts: list[int], guest: list[tuple[int | None, int]]) -> None:
+        """Most stories begin with VMs that run, else few of them come to a migration."""
+        for vm, host, offered in zip(sorted(DEFINITIONS), target_hosts, guest, strict=True):
+            self.define(host, vm)
+            self.run(vm, offered)
+
+    @initialize(target=offers)
+    def foreign_offer(self) -> MigrationOffer:
+        return FOREIGN[0]
+
+    @initialize(target=acceptances)
+    def foreign_acceptance(self) -> Acceptance:
+        return FOREIGN[1]
+
+    @initialize(target=handovers)
+    def foreign_handover(self) -> Handover:
+        return FOREIGN[2]
+
+    @initialize(target=receipts)
+    def foreign_receipt(self) -> Receipt:
+        return FOREIGN[3]
+
+    @rule(target=offers, vm=vms)
+    def migrate_out(self, vm: VmId) -> Any:
+        return self.attempt(self.home(vm), lambda manager: manager.migrate_out(vm)) or multiple()
+
+    @rule(target=acceptances, host=hosts, offer=offers)
+    def migrate_in(self, host: int, offer: MigrationOffer) -> Any:
+        return self.attempt(host, lambda manager: manager.migrate_in(offer)) or multiple()
+
+    @rule(target=handovers, host=hosts, acceptance=acceptances)
+    def hand_over(self, host: int, acceptance: Acceptance) -> Any:
+        return self.attempt(host, lambda manager: manager.hand_over(acceptance)) or multiple()
+
+    @rule(target=receipts, host=hosts, handover=handovers)
+    def commit(self, host: int, handover: Handover) -> Any:
+        return self.attempt(host, lambda manager: manager.commit(handover)) or multiple()
+
+    @rule(host=hosts, receipt=receipts)
+    def finish(self, host: int, receipt: Receipt) -> None:
+        self.attempt(host, lambda manager: manager.finish(receipt))
+
+    @rule(target=receipts, host=hosts, vm=vms, receipt=st.none() | receipts)
+    def abort(self, host: int, vm: VmId, receipt: Receipt | None) -> Any:
+        found = self.attempt(host, lambda manager: manager.abort(vm, receipt))
+        return found if isinstance(found, Receipt) else multiple()
+
+    @rule(target=receipts, host=hosts, handover=handovers)
+    def ask(self, host: int, handover: Handover) -> Any:
+        return self.attempt(host, lambda manager: manager.answer(handover.migration))
+
+    @rule(target=handovers, vm=vms)
+    def to_the_hand_over(self, vm: VmId) -> Any:
+        """The dance up to its middle in one step, so that long stories are not rare."""
+        source, target = self.managers[self.home(vm)], self.managers[1 - self.home(vm)]
+        try:
+            return source.hand_over(target.migrate_in(source.migrate_out(vm)))
+        except (RefusedError, InputError):
+            return multiple()
+
+    @rule(vm=vms)
+    def migrate(self, vm: VmId) -> None:
+        source, target = self.managers[self.home(vm)], self.managers[1 - self.home(vm)]
+        vms, before = source.state.vms, target.state
+        try:
+            migrate(source, target, vm)
+        except (RefusedError, InputError):
+            assert source.state.vms == vms
+            assert target.state is before
+
+    @invariant()
+    def never_active_on_two_hosts(self) -> None:
+        for vm in DEFINITIONS:
+            active = [manager for manager in self.managers if vm in active_versions(manager)]
+            assert len(active) <= 1
+
+    @invariant()
+    def on_exactly_one_once_answered(self) -> None:
+        """A VM is at home on one host, but between hand-over and receipt."""
+        for vm in DEFINITIONS:
+            roles = [manager.state.vms[vm].role for manager in self.managers if vm in manager.state.vms]
+            at_home = sum(role in ACTIVE_ROLES for role in roles)
+            assert at_home <= 1
+            if Role.HANDED_OVER not in roles:
+                assert at_home == (vm in self.there)
+
+    @invariant()
+    def capacity_is_kept(self) -> None:
+        for manager in self.managers:
+            for gpu in manager.state.host.gpus:
+                assert overfull(gpu, manager.state.tenants(gpu.id)) == []
+
+    @invariant()
+    def in_use_if_and_only_if_a_vgpu_is_there(self) -> None:
+        for manager in self.managers:
+            before = manager.state
+            _, current = manager.versions()
+            if any(record.vgpus for record in before.vms.values()):
+                with pytest.raises(InUseError):
+                    manager.set_range(current)
+            else:
+                manager.set_range(current)
+            assert manager.state == before
+
+    @invariant()
+    def the_range_is_inside_the_preset_range(self) -> None:
+        for manager in self.managers:
+            preset, current = manager.versions()
+            assert preset.covers(current)
+
+    @invariant()
+    def the_version_held_stays(self) -> None:
+        for manager in self.managers:
+            for vm, held in active_versions(manager).items():
+                assert held == self.versions[vm]
+
+    @invariant()
+    def the_state_can_be_kept(self) -> None:
+        for manager in self.managers:
+            kept = msgspec.json.decode(msgspec.json.encode(manager.to_data()))
+            assert VgpuManager.from_data(kept).state == manager.state
+
+    @invariant()
+    def records_are_those_of_this_host(self) -> None:
+        for manager in self.managers:
+            for gpu in manager.state.host.gpus:
+                for _, vgpu in manager.active_vgpus(gpu.id):
+                    record = VgpuMetadata.from_bytes(manager.instance_metadata(vgpu.handle))
+                    assert record.host_driver_version == manager.state.host.driver
+
+
+def active_versions(manager: VgpuManager) -> dict[VmId, list[int]]:
+    """The version of each vgpu of each active VM, 0 before its guest driver reported."""
+    return {
+        vm: [vgpu.guest.vgpu_version if vgpu.guest else 0 for vgpu in record.vgpus]
+        for vm, record in manager.state.vms.items()
+        if record.is_active
+    }
+
+
+def _foreign_tokens() -> tuple[MigrationOffer, Acceptance, Handover, Receipt]:
+    """Tokens of a migration between two other hosts: foreign to both of the machine's."""
+    source, target = a_manager(a_host("X")), a_manager(a_host("Y"))
+    source.define(a_vm("vm9"))
+    source.start(VmId("vm9"))
+    source.load_guest_driver(VmId("vm9"), "1.2", bounds=(None, 0x140001))
+    offer = source.migrate_out(VmId("vm9"))
+    acceptance = target.migrate_in(offer)
+    handover = source.hand_over(acceptance)
+    # No host takes up the offer, which would only fill it with a VM that the invariants do not know.
+    offer = msgspec.structs.replace(offer, domain="elsewhere")
+    return offer, acceptance, handover, target.commit(handover)
+
+
+FOREIGN = _foreign_tokens()
+
+TestTwoHosts = TwoHosts.TestCase
+TestTwoHosts.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)

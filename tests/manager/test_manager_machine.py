@@ -44,14 +44,13 @@ vms = st.sampled_from(sorted(DEFINITIONS))
 bounds = st.sampled_from([(0x70001, 0x120001), (0x140001, 0x140001), (0x140001, 0x1A0001), (None, 0x130001)])
 ranges = st.sampled_from([PRESET, NEWER, VersionRange(0x120001, 0x130001), VersionRange(0x130001, 0x140001)])
 
+Token = MigrationOffer | Acceptance | Handover | Receipt
+
 
 class TwoHosts(RuleBasedStateMachine):
     """A is older, B newer; each has an equal-size and a mixed-size gpu of 48 GiB."""
 
-    offers: Bundle[MigrationOffer] = Bundle("offers")
-    acceptances: Bundle[Acceptance] = Bundle("acceptances")
-    handovers: Bundle[Handover] = Bundle("handovers")
-    receipts: Bundle[Receipt] = Bundle("receipts")
+    tokens: Bundle[Token] = Bundle("tokens")
     records: Bundle[tuple[bytes, ...]] = Bundle("records")
 
     def __init__(self) -> None:
@@ -67,6 +66,7 @@ class TwoHosts(RuleBasedStateMachine):
             )
             for name, driver, preset in (("A", "550.54.16", PRESET), ("B", "580.126.08", NEWER))
         ]
+        self.issued: list[Token] = []
         self.there: set[VmId] = set()
         self.versions: dict[VmId, list[int]] = {}
 
@@ -81,6 +81,8 @@ class TwoHosts(RuleBasedStateMachine):
             return None
         if guest_changes:
             self.versions.update(active_versions(manager))
+        if isinstance(result, Token):
+            self.issued.append(result)
         return True if result is None else result
 
     def home(self, vm: VmId) -> int:
@@ -162,59 +164,74 @@ class TwoHosts(RuleBasedStateMachine):
             self.define(host, vm)
             self.run(vm, offered)
 
-    @initialize(target=offers)
-    def foreign_offer(self) -> MigrationOffer:
-        return FOREIGN[0]
+    @initialize(target=tokens)
+    def foreign_tokens(self) -> Any:
+        return multiple(*FOREIGN)
 
-    @initialize(target=acceptances)
-    def foreign_acceptance(self) -> Acceptance:
-        return FOREIGN[1]
-
-    @initialize(target=handovers)
-    def foreign_handover(self) -> Handover:
-        return FOREIGN[2]
-
-    @initialize(target=receipts)
-    def foreign_receipt(self) -> Receipt:
-        return FOREIGN[3]
-
-    @rule(target=offers, vm=vms)
+    @rule(target=tokens, vm=vms)
     def migrate_out(self, vm: VmId) -> Any:
         return self.attempt(self.home(vm), lambda manager: manager.migrate_out(vm)) or multiple()
 
-    @rule(target=acceptances, host=hosts, offer=offers)
-    def migrate_in(self, host: int, offer: MigrationOffer) -> Any:
-        return self.attempt(host, lambda manager: manager.migrate_in(offer)) or multiple()
+    @rule(target=tokens, host=hosts, token=tokens)
+    def show_a_token(self, host: int, token: Token) -> Any:
+        """Any token to any host, at any time: to the operation that takes its kind."""
+        return self.show(host, token)
 
-    @rule(target=handovers, host=hosts, acceptance=acceptances)
-    def hand_over(self, host: int, acceptance: Acceptance) -> Any:
-        return self.attempt(host, lambda manager: manager.hand_over(acceptance)) or multiple()
+    @rule(host=hosts)
+    def show_every_token(self, host: int) -> None:
+        """All tokens there ever were, in their order, to one host: what a network may do at its worst."""
+        for token in list(self.issued):
+            self.show(host, token)
 
-    @rule(target=receipts, host=hosts, handover=handovers)
-    def commit(self, host: int, handover: Handover) -> Any:
-        return self.attempt(host, lambda manager: manager.commit(handover)) or multiple()
+    def show(self, host: int, token: Token) -> Any:
+        match token:
+            case MigrationOffer():
+                return self.attempt(host, lambda manager: manager.migrate_in(token)) or multiple()
+            case Acceptance():
+                return self.attempt(host, lambda manager: manager.hand_over(token)) or multiple()
+            case Handover():
+                return self.attempt(host, lambda manager: manager.commit(token)) or multiple()
+            case Receipt():
+                self.attempt(host, lambda manager: manager.finish(token))
+                return multiple()
 
-    @rule(host=hosts, receipt=receipts)
-    def finish(self, host: int, receipt: Receipt) -> None:
-        self.attempt(host, lambda manager: manager.finish(receipt))
-
-    @rule(target=receipts, host=hosts, vm=vms, receipt=st.none() | receipts)
-    def abort(self, host: int, vm: VmId, receipt: Receipt | None) -> Any:
+    @rule(target=tokens, host=hosts, vm=vms, token=st.none() | tokens)
+    def abort(self, host: int, vm: VmId, token: Token | None) -> Any:
+        receipt = token if isinstance(token, Receipt) else None
         found = self.attempt(host, lambda manager: manager.abort(vm, receipt))
         return found if isinstance(found, Receipt) else multiple()
 
-    @rule(target=receipts, host=hosts, handover=handovers)
-    def ask(self, host: int, handover: Handover) -> Any:
-        return self.attempt(host, lambda manager: manager.answer(handover.migration))
+    @rule(target=tokens, host=hosts, token=tokens)
+    def ask(self, host: int, token: Token) -> Any:
+        return self.attempt(host, lambda manager: manager.answer(token.migration))
 
-    @rule(target=handovers, vm=vms)
+    @rule(target=tokens, vm=vms)
     def to_the_hand_over(self, vm: VmId) -> Any:
         """The dance up to its middle in one step, so that long stories are not rare."""
         source, target = self.managers[self.home(vm)], self.managers[1 - self.home(vm)]
         try:
-            return source.hand_over(target.migrate_in(source.migrate_out(vm)))
+            offer = source.migrate_out(vm)
+            acceptance = target.migrate_in(offer)
         except (RefusedError, InputError):
             return multiple()
+        handover = source.hand_over(acceptance)
+        self.issued += [offer, acceptance, handover]
+        return multiple(offer, acceptance, handover)
+
+    @rule(target=tokens, vm=vms)
+    def settle(self, vm: VmId) -> Any:
+        """What an operator does with a migration that is open: ask the target, and follow its answer."""
+        for source, target in (self.managers, self.managers[::-1]):
+            record = source.state.vms.get(vm)
+            if record is not None and record.role is Role.HANDED_OVER:
+                assert record.migration is not None
+                receipt = target.answer(record.migration.id)
+                if receipt.committed:
+                    source.finish(receipt)
+                else:
+                    source.abort(vm, receipt)
+                return receipt
+        return multiple()
 
     @rule(vm=vms)
     def migrate(self, vm: VmId) -> None:

@@ -166,30 +166,32 @@ def find_rooms(
     it finds room wherever there is any. None where there is none.
     """
     on_gpu = [list(there) for there in tenants]
+    # What a gpu is to this search: gpus alike in it need be tried only once.
+    kinds = [(gpu.board.key, gpu.mode, gpu.mig, gpu.is_vgpu_host) for gpu in gpus]
+    taken = [sorted((tenant.type.row, tenant.placement or 0) for tenant in there) for there in tenants]
+    dead_ends: set[tuple[object, ...]] = set()
 
     def place_from(position: int) -> tuple[tuple[int, Place], ...] | None:
         if position == len(vgpu_types):
             return ()
         vgpu_type = vgpu_types[position]
-        tried: set[tuple[object, ...]] = set()
-        for index, gpu in enumerate(gpus):
-            # Gpus alike in everything that matters for room need be tried only once.
-            alike = (
-                gpu.board.key,
-                gpu.mode,
-                gpu.mig,
-                gpu.is_vgpu_host,
-                tuple(sorted((tenant.type.row, tenant.placement or 0) for tenant in on_gpu[index])),
-            )
-            if alike in tried:
+        looks = [(kind, tuple(there)) for kind, there in zip(kinds, taken, strict=True)]
+        situation = (position, frozenset(Counter(looks).items()))
+        if situation in dead_ends:
+            return None
+        for index, look in enumerate(looks):
+            if look in looks[:index]:
                 continue
-            tried.add(alike)
-            for place in _places(gpu, on_gpu[index], vgpu_type):
+            for place in _places(gpus[index], on_gpu[index], vgpu_type):
+                before = taken[index]
                 on_gpu[index].append(Tenant(vgpu_type, place.placement))
+                taken[index] = sorted([*before, (vgpu_type.row, place.placement or 0)])
                 rest = place_from(position + 1)
                 on_gpu[index].pop()
+                taken[index] = before
                 if rest is not None:
                     return ((index, place), *rest)
+        dead_ends.add(situation)
         return None
 
     return place_from(0)

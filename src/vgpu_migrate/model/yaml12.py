@@ -230,14 +230,12 @@ def _size(value: Any) -> int:
 
 
 def _scalar(event: Any) -> Any:
-    text, tag = event.value, event.tag
-    if event.style is not None or tag in ("!", _TAG + "str"):
-        if tag not in (None, "!", _TAG + "str"):
-            return _tagged(text, tag, event)
-        return text
-    if tag is not None:
-        return _tagged(text, tag, event)
-    return _plain(text)
+    is_plain, is_quoted = event.implicit
+    if is_plain:
+        return _plain(event.value)
+    if is_quoted or event.tag in ("!", _TAG + "str"):
+        return event.value
+    return _tagged(event.value, event.tag, event)
 
 
 def _plain(text: str) -> Any:

@@ -135,7 +135,7 @@ def seats_on_host(floor: Floor, host: int, mover: Mover, level: int) -> Seats | 
     """Seats for all vgpus of a mover on one host at one level: a search with backtracking."""
     bit = 8 >> level
     gpus = floor.gpus_of[host]
-    order = sorted(range(len(mover.types)), key=lambda n: (-_size(mover.types[n]), mover.types[n], n))
+    order = sorted(range(len(mover.types)), key=lambda n: (-size_of(mover.types[n]), mover.types[n], n))
     chosen: dict[int, tuple[int, int]] = {}
 
     def place(position: int) -> bool:
@@ -167,7 +167,8 @@ def seats_on_host(floor: Floor, host: int, mover: Mover, level: int) -> Seats | 
     return tuple(chosen[number] for number in range(len(order))) if place(0) else None
 
 
-def _size(type_row: int) -> int:
+def size_of(type_row: int) -> int:
+    """Framebuffer of a type in MiB."""
     return facts.vgpu_type_by_row(type_row).framebuffer_mib
 
 
@@ -187,7 +188,7 @@ def fill(seater: Seater, movers: Sequence[Mover], *, small_first: bool = False) 
     sign = 1 if small_first else -1
     room_of = {mover.likeness: _choice(seater, mover) for mover in singles}
     singles.sort(
-        key=lambda mover: (sign * _size(mover.types[0]), room_of[mover.likeness], -mover.memory_mib, mover.number)
+        key=lambda mover: (sign * size_of(mover.types[0]), room_of[mover.likeness], -mover.memory_mib, mover.number)
     )
     for level in LEVELS:
         waiting = [mover for mover in singles if mover.number not in floor.placed]
@@ -205,7 +206,7 @@ def fill(seater: Seater, movers: Sequence[Mover], *, small_first: bool = False) 
 
 
 def _hardest(mover: Mover) -> tuple[int, int, int]:
-    return (-sum(map(_size, mover.types)), -len(mover.types), mover.number)
+    return (-sum(map(size_of, mover.types)), -len(mover.types), mover.number)
 
 
 def _choice(seater: Seater, mover: Mover) -> int:
@@ -231,7 +232,7 @@ def _open_empty(seater: Seater, waiting: Sequence[Mover], level: int) -> None:
                     others = sum(
                         1 for row, other in by_type.items() if row != type_row and any(
                             mover.levels[key[1]] == level for mover in other[:1]))
-                    rank = (-min(able, capacity(type_row)), others, -_size(type_row), type_row, key[1])
+                    rank = (-min(able, capacity(type_row)), others, -size_of(type_row), type_row, key[1])
                     if best is None or rank < best:
                         best = rank
         if best is None:

@@ -108,8 +108,10 @@ class Floor:
     """Mixed-size gpus by (board, gpu class), then by the mask taken, ascending."""
     migs: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """MIG gpus by (board, gpu class)."""
-    changes: int = 0
-    """Grows with every change, so that failures can be remembered as long as nothing changed."""
+    state: int = 0
+    """A number for the present state, so that what is known of it can be remembered; see `restored`."""
+    ticks: int = 0
+    """The last such number given out."""
 
     def fits_host(self, host: int, mover: Mover) -> bool:
         """Whether a host has the memory and vcpus for a mover, and none of its anti-affinity groups."""
@@ -145,7 +147,7 @@ class Floor:
 
     def put(self, mover: Mover, seats: Seats) -> None:
         """Place a mover; the caller has checked that it fits."""
-        self.changes += 1
+        self._changed()
         for (gpu, placement), type_row in zip(seats, mover.types, strict=True):
             self._add(gpu, type_row, placement, 1)
             self.here[gpu][mover.number] = mover
@@ -154,13 +156,21 @@ class Floor:
 
     def take(self, mover: Mover) -> Seats:
         """Undo `put`; gives back the seats."""
-        self.changes += 1
+        self._changed()
         seats = self.placed.pop(mover.number)
         for (gpu, placement), type_row in zip(seats, mover.types, strict=True):
             self._add(gpu, type_row, placement, -1)
             self.here[gpu].pop(mover.number, None)
         self._charge(self.host_of[seats[0][0]], mover, -1)
         return seats
+
+    def _changed(self) -> None:
+        self.ticks += 1
+        self.state = self.ticks
+
+    def restored(self, state: int) -> None:
+        """Say that everything is again as it was when `state` was read."""
+        self.state = state
 
     def hold(self, gpu: int, type_row: int, placement: int) -> None:
         """Take a slot for the time of a search, outside any mover's name."""

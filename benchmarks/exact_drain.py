@@ -9,7 +9,8 @@ from ortools.sat.python import cp_model
 
 from vgpu_migrate import facts
 from vgpu_migrate.model.placement import VGPUS_PER_TIME_SLICED_GPU, instances_per_gpu_instance
-from vgpu_migrate.planning.floor import NEVER, UNLOCKED, Floor, Mover, Sharing, capacity
+from vgpu_migrate.planning.cast import NEVER, Mover
+from vgpu_migrate.planning.floor import UNLOCKED, Floor, Sharing, capacity
 from vgpu_migrate.planning.geometry import regions
 
 LEVEL_WEIGHT = 1
@@ -52,9 +53,7 @@ def exact(floor: Floor, cast: list[Mover], *, seconds: float = 20.0, workers: in
     value = round(solver.objective_value) if objective else 0
     bound = round(solver.best_objective_bound) if objective else 0
     count = -(-value // PLACED_WEIGHT)
-    return Exact(
-        count, -(-bound // PLACED_WEIGHT), count * PLACED_WEIGHT - value, status == cp_model.OPTIMAL
-    )
+    return Exact(count, -(-bound // PLACED_WEIGHT), count * PLACED_WEIGHT - value, status == cp_model.OPTIMAL)
 
 
 def _seat(
@@ -133,9 +132,7 @@ def _limit_gpu(model: cp_model.CpModel, floor: Floor, gpu: int, counts: dict[int
         model.add(sum(instances_used) <= there[slices])
 
 
-def _limit_host(
-    model: cp_model.CpModel, floor: Floor, host: int, there: list[tuple[Mover, Any]]
-) -> None:
+def _limit_host(model: cp_model.CpModel, floor: Floor, host: int, there: list[tuple[Mover, Any]]) -> None:
     by_group: dict[str, list[Any]] = defaultdict(list)
     for mover, variable in there:
         for group in mover.groups:

@@ -134,7 +134,9 @@ def _seat(
 ) -> list[Vgpu]:
     found: list[Vgpu] = []
     for _ in range(count):
-        options = [gpu for gpu in host.gpus if not isinstance(find_room(gpu, tenants[gpu.id], vgpu_type), NoRoom)]
+        options = [
+            gpu for gpu in host.gpus if not isinstance(find_room(gpu, tenants[gpu.id], vgpu_type), NoRoom)
+        ]
         if rng.random() < recipe.lumpiness:
             options = [gpu for gpu in options if tenants[gpu.id]] or options
         if not options:
@@ -181,7 +183,5 @@ def _vm(
         guest_driver=driver,
         allow=allow,
         anti_affinity=(group,) if group else (),
-        vgpus=tuple(
-            Vgpu(v.type, v.gpu, v.placement, version, migration=True, record=None) for v in vgpus
-        ),
+        vgpus=tuple(Vgpu(v.type, v.gpu, v.placement, version, migration=True, record=None) for v in vgpus),
     )

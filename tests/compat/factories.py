@@ -99,7 +99,11 @@ def configurations() -> Iterator[dict[str, Any]]:
 
 def listings(board: str) -> tuple[frozenset[str] | None, ...]:
     """Types not listed, none listed, one of the board's listed."""
-    return (None, frozenset(), frozenset({next(name for name in TYPES if facts.vgpu_type(name).board == board)}))
+    return (
+        None,
+        frozenset(),
+        frozenset({next(name for name in TYPES if facts.vgpu_type(name).board == board)}),
+    )
 
 
 def hardware_vgpus() -> Iterator[VgpuTraits]:
@@ -130,6 +134,7 @@ def guest_gpus() -> Iterator[GpuTraits]:
 _words = st.integers(0, 2**32 - 1)
 _versions = st.one_of(st.integers(1, 6), st.integers(1, 2**32 - 1))
 _types = st.sampled_from(sorted(facts.vgpu_types()))
+_boards = st.sampled_from(sorted(facts.boards()))
 _drivers = st.one_of(st.sampled_from(DRIVERS), st.from_regex(r"\A[0-9]{1,4}(\.[0-9]{1,4}){1,3}\Z"))
 _layouts = st.lists(st.integers(1, 7), max_size=7).map(tuple)
 
@@ -155,7 +160,7 @@ def vgpu_traits(draw: st.DrawFn, names: st.SearchStrategy[str] = _types) -> Vgpu
     return a_vgpu(
         row.short,
         guest_info=reported,
-        version=draw(_versions) if reported else None,
+        version=draw(_versions | st.just(0)) if reported else None,
         guest_min=draw(st.none() | _versions),
         guest_max=draw(st.none() | _versions),
         migration=draw(st.booleans()),
@@ -164,15 +169,15 @@ def vgpu_traits(draw: st.DrawFn, names: st.SearchStrategy[str] = _types) -> Vgpu
 
 
 @st.composite
-def gpu_traits(
-    draw: st.DrawFn, boards: st.SearchStrategy[str] = st.sampled_from(sorted(facts.boards()))
-) -> GpuTraits:
+def gpu_traits(draw: st.DrawFn, boards: st.SearchStrategy[str] = _boards) -> GpuTraits:
     """Any traits that a gpu can have."""
     board = draw(boards)
-    known = UNKNOWN_RANGE
+    known = dict(UNKNOWN_RANGE)
     if draw(st.booleans()):
         low, in_low, in_high, high = sorted(draw(st.tuples(_versions, _versions, _versions, _versions)))
-        known = {"range_min": in_low, "range_max": in_high, "preset_min": low, "preset_max": high}
+        known = {"range_min": in_low, "range_max": in_high, "preset_min": None, "preset_max": None}
+        if draw(st.booleans()):
+            known |= {"preset_min": low, "preset_max": high}
     return a_gpu(
         board,
         types=draw(st.none() | _subsets(item.short for item in facts.types_of_board(board))),
@@ -190,7 +195,7 @@ def gpu_traits(
 def pairs(draw: st.DrawFn) -> tuple[VgpuTraits, GpuTraits]:
     """A vgpu and a gpu that are likely to have something in common."""
     vgpu = draw(vgpu_traits())
-    gpu = draw(gpu_traits(st.just(vgpu.board) | st.sampled_from(sorted(facts.boards()))))
+    gpu = draw(gpu_traits(st.just(vgpu.board) | _boards))
     shared = draw(st.sets(st.sampled_from(("ecc", "sriov", "topology", "mig", "host_driver"))))
     if vgpu.ecc is not None:
         vgpu = a_vgpu(

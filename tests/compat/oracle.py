@@ -59,29 +59,35 @@ def judge(vgpu: VgpuTraits, gpu: GpuTraits, profile: str) -> Judgement:
         states &= COLD
         limits |= OTHER
 
-    if vgpu.guest_info and vgpu.version is not None and gpu.range_min is not None:
-        if vgpu.version < gpu.range_min:
-            rules.append("guest-older")
-            states &= COLD
-            limits |= GUEST_DRIVER
+    if (
+        vgpu.guest_info
+        and vgpu.version is not None
+        and gpu.range_min is not None
+        and vgpu.version < gpu.range_min
+    ):
+        rules.append("guest-older")
+        states &= COLD
+        limits |= GUEST_DRIVER
 
-    if vgpu.guest_info and vgpu.version is not None and gpu.range_max is not None:
-        if vgpu.version > gpu.range_max:
-            rules.append("guest-newer")
-            states &= COLD
-            limits |= HOST_DRIVER
+    if (
+        vgpu.guest_info
+        and vgpu.version is not None
+        and gpu.range_max is not None
+        and vgpu.version > gpu.range_max
+    ):
+        rules.append("guest-newer")
+        states &= COLD
+        limits |= HOST_DRIVER
 
-    if vgpu.guest_max is not None and gpu.range_min is not None:
-        if vgpu.guest_max < gpu.range_min:
-            rules.append("guest-driver-older")
-            states = 0
-            limits |= GUEST_DRIVER
+    if vgpu.guest_max is not None and gpu.range_min is not None and vgpu.guest_max < gpu.range_min:
+        rules.append("guest-driver-older")
+        states = 0
+        limits |= GUEST_DRIVER
 
-    if vgpu.guest_min is not None and gpu.range_max is not None:
-        if vgpu.guest_min > gpu.range_max:
-            rules.append("guest-driver-newer")
-            states = 0
-            limits |= HOST_DRIVER
+    if vgpu.guest_min is not None and gpu.range_max is not None and vgpu.guest_min > gpu.range_max:
+        rules.append("guest-driver-newer")
+        states = 0
+        limits |= HOST_DRIVER
 
     differs = False
     if vgpu.ecc is not None and vgpu.ecc != gpu.ecc:
@@ -107,11 +113,14 @@ def judge(vgpu: VgpuTraits, gpu: GpuTraits, profile: str) -> Judgement:
         states &= COLD | HIBERNATE
         limits |= OTHER
 
-    if profile == "identical-host-drivers":
-        if vgpu.host_driver is not None and vgpu.host_driver != gpu.host_driver:
-            rules.append("identical-host-drivers")
-            states &= COLD | HIBERNATE
-            limits |= HOST_DRIVER
+    if (
+        profile == "identical-host-drivers"
+        and vgpu.host_driver is not None
+        and vgpu.host_driver != gpu.host_driver
+    ):
+        rules.append("identical-host-drivers")
+        states &= COLD | HIBERNATE
+        limits |= HOST_DRIVER
 
     if profile == "renegotiating-resume" and vgpu.guest_info and vgpu.version is not None:
         fresh = fresh_version(vgpu, gpu)

@@ -143,9 +143,7 @@ SAME_BOARDS = st.sampled_from(("A100", "L40S", "T4"))
 SIZED = st.tuples(gpu_traits(SAME_BOARDS), st.sampled_from(Profile))
 
 
-@given(
-    st.lists(vgpu_traits(SAME_TYPES), min_size=1, max_size=12), st.lists(SIZED, min_size=1, max_size=12)
-)
+@given(st.lists(vgpu_traits(SAME_TYPES), min_size=1, max_size=12), st.lists(SIZED, min_size=1, max_size=12))
 def test_any_arrays(vgpus: list[VgpuTraits], gpus: list[Sized]) -> None:
     """Over words of 32 bits, with several profiles side by side, arrays say what the plain statement says."""
     assert_same(a_matrix(vgpus, gpus, Vocabulary()), vgpus, gpus)
@@ -196,8 +194,7 @@ class ChangingGpus(RuleBasedStateMachine):
 ChangingGpus.TestCase.settings = settings(max_examples=40, stateful_step_count=8, deadline=None)
 
 
-class TestChangingGpus(ChangingGpus.TestCase):  # type: ignore[misc]
-    """The machine above, under pytest."""
+TestChangingGpus = ChangingGpus.TestCase
 
 
 def test_one_gpu_may_change_any_number_of_times() -> None:
@@ -252,7 +249,9 @@ VALUES = st.one_of(st.integers(0, 3), st.integers(0, 2**32 - 1))
 def test_codes_are_dense_and_tell_rows_apart(rows: list[tuple[int, int, int]], times: int) -> None:
     """Two rows have the same code if and only if they are equal, however long and wide the columns are."""
     table = np.array(rows * times, dtype=np.uint32).reshape(-1, 3)
-    codes, example = dense_codes(Columns(*(table[:, n].copy() for n in range(3))), ("first", "second", "third"))
+    codes, example = dense_codes(
+        Columns(*(table[:, n].copy() for n in range(3))), ("first", "second", "third")
+    )
     assert len(example) == len(set(rows))
     assert np.array_equal(table[example][codes], table)
     assert np.array_equal(codes[example], np.arange(len(example)))
@@ -279,7 +278,10 @@ def test_codes_are_renumbered_without_gaps(codes: list[int]) -> None:
 def test_the_matrix_knows_an_unknown_range() -> None:
     """A range of which nothing is known silences its rows in arrays as it does in the pair call."""
     vgpus = [a_vgpu(), a_vgpu(version=2**32 - 1, guest_max=2**32 - 1)]
-    gpus = [(a_gpu(**UNKNOWN_RANGE), Profile.RENEGOTIATING_RESUME), (a_gpu(host_driver=DRIVERS[1]), Profile.DEFAULT)]
+    gpus = [
+        (a_gpu(**UNKNOWN_RANGE), Profile.RENEGOTIATING_RESUME),
+        (a_gpu(host_driver=DRIVERS[1]), Profile.DEFAULT),
+    ]
     hits, states = spread(a_matrix(vgpus, gpus, Vocabulary()), vgpus, gpus)
     assert hits[:, 0].tolist() == [0, 0]
     assert states.tolist() == [[ALL_STATES, ALL_STATES], [ALL_STATES, States.COLD]]

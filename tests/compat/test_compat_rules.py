@@ -142,9 +142,9 @@ def test_a_renegotiation_is_the_models(vgpu: VgpuTraits, gpu: GpuTraits) -> None
     )
     wanted = negotiate(guest_minimum=vgpu.guest_min, guest_maximum=vgpu.guest_max, host_range=in_force)
     assert fresh_version(vgpu, gpu) == wanted
-    seen = {
-        piece.rule: piece.seen for piece in check(vgpu, gpu, Profile.RENEGOTIATING_RESUME).evidence
-    }.get("renegotiating-resume")
+    seen = {piece.rule: piece.seen for piece in check(vgpu, gpu, Profile.RENEGOTIATING_RESUME).evidence}.get(
+        "renegotiating-resume"
+    )
     if wanted is not None and vgpu.guest_info and wanted != vgpu.version:
         assert seen is not None
         assert seen["pair.renegotiated"] == f"{wanted:#x}"
@@ -159,6 +159,10 @@ def test_several_vgpus_are_judged_together() -> None:
     both = combine([check(first, gpu), check(second, gpu)])
     assert both.states == States.COLD
     assert both.limits == Limits.OTHER | Limits.GPU
-    assert [piece.rule for piece in both.evidence] == ["guest-info", "gpu-migration-off", "vgpu-migration-off"]
+    assert [piece.rule for piece in both.evidence] == [
+        "guest-info",
+        "gpu-migration-off",
+        "vgpu-migration-off",
+    ]
     assert both.unknown == UNKNOWN_TARGET
     assert combine([check(first, gpu)]) == check(first, gpu)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -192,6 +193,9 @@ class TwoHosts(RuleBasedStateMachine):
             case Handover():
                 return self.attempt(host, lambda manager: manager.commit(token)) or multiple()
             case Receipt():
+                for vm, record in self.managers[host].state.vms.items():
+                    if record.role is Role.HANDED_OVER:
+                        self.attempt(host, partial(VgpuManager.abort, vm_id=vm, receipt=token))
                 self.attempt(host, lambda manager: manager.finish(token))
                 return multiple()
 

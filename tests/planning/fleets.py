@@ -220,7 +220,9 @@ def random_fleet(
                 memory_mib=memory_mib,
                 vcpus=vcpus,
                 anti_affinity=(group,) if group else (),
-                vgpu_version=min(version, host.range_in_force.maximum) if state is not VmState.BOOTING else None,
+                vgpu_version=min(version, host.range_in_force.maximum)
+                if state is not VmState.BOOTING
+                else None,
                 migration=rng.random() >= odd / 10,
                 guest_driver=rng.choice([None, "550.54.14"]),
             )

@@ -1,7 +1,7 @@
 """The traits of many vgpus and gpus as columns, and the rule table evaluated on small tables of them.
 
-Columns hold plain unsigned integers: a vgpu version as it is, 0 where unknown; flags as 0 and 1; boards and
-types by their row; host drivers, MIG layouts and type lists as codes of a shared `Vocabulary`.
+Columns hold plain unsigned integers: vgpu versions as they are, a bound 0 where unknown; flags as 0 and 1;
+boards and types by their row; host drivers, MIG layouts and type lists as codes of a shared `Vocabulary`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class VgpuColumns:
-    """The traits of many vgpus. Where `has_source` is 0 the source's fields do not count."""
+    """The traits of many vgpus.
+
+    Where `has_source` is 0 the source's fields do not count, where `guest_info` is 0 the version does not.
+    """
 
     type: UIntArray
     guest_info: UIntArray
@@ -168,7 +171,8 @@ def vgpu_table(columns: VgpuColumns, rows: npt.NDArray[np.intp]) -> dict[str, In
     """The named fields of some rows of vgpu columns, as the rules read them."""
     sample = {item.name: getattr(columns, item.name)[rows].astype(np.int64) for item in fields(columns)}
     has_source = sample.pop("has_source") != 0
-    for name in ("version", "guest_min", "guest_max", "host_driver"):
+    sample["version"] = np.where(sample["guest_info"] == 0, UNKNOWN, sample["version"])
+    for name in ("guest_min", "guest_max", "host_driver"):
         sample[name] = np.where(sample[name] == 0, UNKNOWN, sample[name])
     for name in ("ecc", "sriov", "topology", "mig"):
         sample[name] = np.where(has_source, sample[name], UNKNOWN)

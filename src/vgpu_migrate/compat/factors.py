@@ -78,6 +78,8 @@ def _columns_of(rule: Rule) -> set[str]:
             needs.add(item.dotted)
             if item.dotted in _OF_SOURCE:
                 needs.add("vgpu.has_source")
+            if item.dotted == "vgpu.version":
+                needs.add("vgpu.guest_info")
     return needs
 
 

@@ -8,15 +8,15 @@ outside the blocks is the board row's hit.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vgpu_migrate.compat.coding import CodeArray, renumber
+from vgpu_migrate.compat.coding import CodeArray
 from vgpu_migrate.compat.columns import BoolArray, GpuColumns, VgpuColumns, Vocabulary, board_of_type
+from vgpu_migrate.compat.contraction import count_allowed, distinct_rows, side
 from vgpu_migrate.compat.factors import (
     Factor,
     HitArray,
@@ -24,14 +24,13 @@ from vgpu_migrate.compat.factors import (
     factor_shapes,
     states_left,
 )
-from vgpu_migrate.nvml import States
+from vgpu_migrate.nvml import ALL_STATES, States
 
 KeyArray = npt.NDArray[np.uint64]
 CountArray = npt.NDArray[np.int64]
 
 _BOARD_SHIFT = np.uint64(56)
-_SPARE_CODES = 2
-"""Each factor's part of a class number leaves room for this many times its codes, for gpus yet to come."""
+_BOARDS_AT_MOST = 256
 
 
 class _Part(NamedTuple):
@@ -49,27 +48,34 @@ class ClassSide:
     """
 
     def __init__(self, board: npt.NDArray[np.unsignedinteger]) -> None:
-        self.parts: list[_Part] = []
+        self.parts: tuple[_Part, ...] = ()
         self.board_shift = _BOARD_SHIFT
         self.row_keys: KeyArray = board.astype(np.uint64)
         self.row_keys <<= self.board_shift
-        self._width = 0
+        self._widths: tuple[int, ...] = ()
 
     def add_factor(self, codes: CodeArray, count: int) -> None:
         """Add a factor's codes, of which there are `count`, to every row's number."""
-        width = (count * _SPARE_CODES).bit_length()
-        self.parts.append(_Part(np.uint64(self._width), np.uint64((1 << width) - 1)))
+        self._lay_out((*self._widths, (count - 1).bit_length()))
         if count > 1:
-            self.row_keys |= codes.astype(np.uint64) << np.uint64(self._width)
-        self._width += width
-        assert self._width <= _BOARD_SHIFT, "more distinct values than a class number has room for"
+            keys = codes.astype(np.uint64)
+            keys <<= self.parts[-1].shift
+            self.row_keys |= keys
 
     def close(self) -> None:
         """Find the classes, when every factor has been added."""
         ordered = np.sort(self.row_keys)
         starts = np.flatnonzero(np.concatenate([[len(ordered) > 0], ordered[1:] != ordered[:-1]]))
         self.keys: KeyArray = ordered[starts]
-        self.counts: CountArray = np.diff(starts, append=len(ordered))
+        self.counts: CountArray = np.empty_like(starts)
+        np.subtract(starts[1:], starts[:-1], out=self.counts[:-1])
+        self.counts[-1:] = len(ordered) - starts[-1:]
+
+    def boards(self) -> list[int]:
+        """The boards that have classes, ascending."""
+        starts = np.searchsorted(self.keys, np.arange(_BOARDS_AT_MOST, dtype=np.uint64) << self.board_shift)
+        boards: list[int] = np.flatnonzero(np.diff(starts, append=len(self.keys))).tolist()
+        return boards
 
     def block(self, board: int) -> slice:
         """The positions of a board's classes."""
@@ -78,30 +84,58 @@ class ClassSide:
 
     def codes(self, factor: int, positions: slice) -> npt.NDArray[np.intp]:
         """The codes in one factor of the classes at some positions."""
+        return self.codes_of(self.keys[positions], factor)
+
+    def codes_of(self, keys: KeyArray, factor: int) -> npt.NDArray[np.intp]:
+        """The codes in one factor of some class numbers."""
         part = self.parts[factor]
-        return ((self.keys[positions] >> part.shift) & part.mask).astype(np.intp)
+        return ((keys >> part.shift) & part.mask).astype(np.intp)
 
     def class_of(self, rows: npt.NDArray[np.intp] | slice) -> npt.NDArray[np.intp]:
         """The positions of the classes of some rows."""
         return np.searchsorted(self.keys, self.row_keys[rows])
 
-    def pack(self, board: int, codes: list[int]) -> np.uint64:
-        """The class number of a board and a code in each factor."""
+    def make_room(self, codes: Sequence[int]) -> None:
+        """Widen each factor's part of the class numbers until these codes fit. The order of classes stays."""
+        widths = tuple(max(width, code.bit_length()) for width, code in zip(self._widths, codes, strict=True))
+        if widths != self._widths:
+            old = self.parts
+            self._lay_out(widths)
+            self.keys, self.row_keys = self._moved(self.keys, old), self._moved(self.row_keys, old)
+
+    def pack(self, board: int, codes: Sequence[int]) -> np.uint64:
+        """The class number of a board and a code in each factor, which there is room for."""
         key = np.uint64(board) << self.board_shift
         for part, code in zip(self.parts, codes, strict=True):
-            assert code <= int(part.mask), "more new codes than a class number has room for"
             key |= np.uint64(code) << part.shift
         return key
 
-    def move(self, row: int, key: np.uint64) -> None:
-        """Give a row another class, new or known. A class left empty stays, with no member."""
-        self.counts[np.searchsorted(self.keys, self.row_keys[row])] -= 1
-        self.row_keys[row] = key
-        position = int(np.searchsorted(self.keys, key))
-        if position == len(self.keys) or self.keys[position] != key:
-            self.keys = np.insert(self.keys, position, key)
-            self.counts = np.insert(self.counts, position, 0)
-        self.counts[position] += 1
+    def move(self, rows: npt.NDArray[np.intp], keys: KeyArray) -> None:
+        """Give some rows other classes, new or known. A class left empty stays, with no member."""
+        np.subtract.at(self.counts, self.class_of(rows), 1)
+        wanted = np.unique(keys)
+        positions = np.searchsorted(self.keys, wanted)
+        is_new = self.keys[np.minimum(positions, len(self.keys) - 1)] != wanted
+        if is_new.any():
+            self.keys = np.insert(self.keys, positions[is_new], wanted[is_new])
+            self.counts = np.insert(self.counts, positions[is_new], 0)
+        self.row_keys[rows] = keys
+        np.add.at(self.counts, self.class_of(rows), 1)
+
+    def _lay_out(self, widths: tuple[int, ...]) -> None:
+        assert sum(widths) <= _BOARD_SHIFT, "more distinct values than a class number has room for"
+        shifts = [sum(widths[:number]) for number in range(len(widths))]
+        self._widths = widths
+        self.parts = tuple(
+            _Part(np.uint64(shift), np.uint64((1 << width) - 1))
+            for shift, width in zip(shifts, widths, strict=True)
+        )
+
+    def _moved(self, keys: KeyArray, old: Sequence[_Part]) -> KeyArray:
+        moved = keys >> self.board_shift << self.board_shift
+        for part, before in zip(self.parts, old, strict=True):
+            moved |= (keys >> before.shift & before.mask) << part.shift
+        return moved
 
 
 class ClassMatrix:
@@ -114,12 +148,12 @@ class ClassMatrix:
     """
 
     def __init__(self, vgpus: VgpuColumns, gpus: GpuColumns, words: Vocabulary) -> None:
-        profiles = frozenset(np.flatnonzero(np.bincount(gpus.profile, minlength=1)).tolist())
+        self._profiles = frozenset(np.flatnonzero(np.bincount(gpus.profile)).tolist())
         self._words = words
         self._member = words.membership()
         self.factors: list[Factor] = []
         self.vgpus, self.gpus = ClassSide(board_of_type()[vgpus.type]), ClassSide(gpus.board)
-        for shape in factor_shapes(profiles):
+        for shape in factor_shapes(self._profiles):
             factor, vgpu_codes, gpu_codes = evaluate(shape, vgpus, gpus, self._member)
             self.factors.append(factor)
             self.vgpus.add_factor(vgpu_codes, factor.hits.shape[0])
@@ -130,8 +164,7 @@ class ClassMatrix:
 
     def boards(self) -> list[int]:
         """The boards that have vgpu classes, ascending."""
-        boards: list[int] = np.unique(self.vgpus.keys >> self.vgpus.board_shift).tolist()
-        return boards
+        return self.vgpus.boards()
 
     def hits(self, board: int) -> HitArray:
         """The masks of hits of a board's block, [vgpu classes, gpu classes]."""
@@ -150,9 +183,16 @@ class ClassMatrix:
         """For each vgpu class, the number of gpus on which it runs from `state`."""
         if state not in self._reach:
             found = np.zeros(len(self.vgpus.keys), dtype=np.int64)
-            allowed = [(states_left()[factor.hits] & state != 0) for factor in self.factors]
-            for board in self.boards():
-                found[self.vgpus.block(board)] = self._reach_in_block(board, allowed)
+            allowed = [distinct_rows(states_left()[factor.hits] & state != 0) for factor in self.factors]
+            for board in sorted({*self.vgpus.boards()} & {*self.gpus.boards()}):
+                vgpus, gpus = self.vgpus.block(board), self.gpus.block(board)
+                found[vgpus] = count_allowed(
+                    [
+                        side(each, self.vgpus.codes(number, vgpus), self.gpus.codes(number, gpus))
+                        for number, each in enumerate(allowed)
+                    ],
+                    self.gpus.counts[gpus],
+                )
             self._reach[state] = found
         return self._reach[state]
 
@@ -165,82 +205,49 @@ class ClassMatrix:
         return int(self.vgpus.counts[self.reach(state) == 0].sum())
 
     def change_gpus(self, rows: Sequence[int], gpus: GpuColumns) -> None:
-        """Give some gpus new traits, one row of `gpus` each, and bring every count up to date."""
+        """Give some gpus new traits, one row of `gpus` each, and bring every count up to date.
+
+        Each of `rows` is named once. The profiles are among those that there were at the start.
+        """
+        assert len(set(rows)) == len(rows) == len(gpus), "each changed gpu is named once"
+        assert set(gpus.profile.tolist()) <= self._profiles, "no gpu had this profile: build a new matrix"
+        if not rows:
+            return
         member = self._membership()
-        changes: Counter[np.uint64] = Counter()
-        for changed, row in enumerate(rows):
-            codes = [factor.gpu_code(gpus, changed, member) for factor in self.factors]
-            key = self.gpus.pack(int(gpus.board[changed]), codes)
-            changes[self.gpus.row_keys[row]] -= 1
-            changes[key] += 1
-            self.gpus.move(row, key)
-        for key, change in changes.items():
-            if change:
-                left = self._column(key)
-                block = self.vgpus.block(int(key >> self.gpus.board_shift))
-                for state, found in self._reach.items():
-                    found[block] += change * (left & state != 0)
+        codes = [[factor.gpu_code(gpus, row, member) for factor in self.factors] for row in range(len(rows))]
+        self.gpus.make_room([max(of_factor) for of_factor in zip(*codes, strict=True)])
+        at = np.array(rows, dtype=np.intp)
+        before = self.gpus.row_keys[at]
+        after = np.array(
+            [self.gpus.pack(int(board), each) for board, each in zip(gpus.board, codes, strict=True)],
+            dtype=np.uint64,
+        )
+        self.gpus.move(at, after)
+        if self._reach:
+            self._recount(before, after)
 
     def _membership(self) -> BoolArray:
         if self._member.shape[1] != len(self._words.type_lists):
             self._member = self._words.membership()
         return self._member
 
-    def _column(self, gpu_key: np.uint64) -> npt.NDArray[np.uint8]:
-        """The states in which each vgpu class of its board runs on one gpu class, as bits."""
-        positions = self.vgpus.block(int(gpu_key >> self.gpus.board_shift))
-        masks = np.zeros(positions.stop - positions.start, dtype=np.uint16)
+    def _recount(self, before: KeyArray, after: KeyArray) -> None:
+        """Take one gpu of each class in `before` out of the counts, and add one of each in `after`."""
+        keys, at = np.unique(np.concatenate([before, after]), return_inverse=True)
+        changes = np.bincount(at, np.repeat([-1, 1], len(before)), len(keys)).astype(np.int64)
+        keys, changes = keys[changes != 0], changes[changes != 0]
+        boards = keys >> self.gpus.board_shift
+        for board in np.unique(boards):
+            block, of_board = self.vgpus.block(int(board)), boards == board
+            left = self._columns(block, keys[of_board])
+            for state, found in self._reach.items():
+                found[block] += (left & np.uint8(state) != 0) @ changes[of_board]
+
+    def _columns(self, vgpus: slice, gpu_keys: KeyArray) -> npt.NDArray[np.uint8]:
+        """The states in which some vgpu classes run on some gpu classes of their board, as bits."""
+        left = np.full((vgpus.stop - vgpus.start, len(gpu_keys)), int(ALL_STATES), dtype=np.uint8)
         for number, factor in enumerate(self.factors):
-            part = self.gpus.parts[number]
-            column = factor.hits[:, int((gpu_key >> part.shift) & part.mask)]
-            if column.any():
-                masks |= column[self.vgpus.codes(number, positions)]
-        return states_left()[masks]
-
-    def _reach_in_block(self, board: int, allowed: list[BoolArray]) -> CountArray:
-        """Sum over gpu classes of the product of factors, without making the block's cells.
-
-        Of the two factors with most tuples, the larger is contracted as a matrix product over its distinct
-        rows, the smaller as a dot product for each vgpu class. The other factors have few tuples and are
-        handled pattern by pattern: vgpu classes that allow the same of the others' gpu tuples.
-        """
-        vgpus, gpus = self.vgpus.block(board), self.gpus.block(board)
-        there = [
-            renumber(self.gpus.codes(number, gpus), table.shape[1]) for number, table in enumerate(allowed)
-        ]
-        large, small, *others = sorted(range(len(allowed)), key=lambda number: -len(there[number][0]))
-        large_rows, large_row_codes = renumber(self.vgpus.codes(large, vgpus), len(allowed[large]))
-        large_allowed = allowed[large][np.ix_(large_rows, there[large][0])].astype(np.float32)
-        small_allowed = allowed[small][:, there[small][0]].astype(np.float32)
-        small_row_codes = self.vgpus.codes(small, vgpus)
-        shape = len(there[large][0]), len(there[small][0])
-        at = there[large][1] * shape[1] + there[small][1]
-        found = np.zeros(vgpus.stop - vgpus.start, dtype=np.int64)
-        for members, open_gpus in self._patterns(vgpus, gpus, others, allowed):
-            weights = np.bincount(at, self.gpus.counts[gpus] * open_gpus, minlength=shape[0] * shape[1])
-            # Sums stay below 2^24 gpus a board, so single precision is exact.
-            left = large_allowed @ weights.astype(np.float32).reshape(shape)
-            found[members] = np.einsum(
-                "ij,ij->i", left[large_row_codes[members]], small_allowed[small_row_codes[members]]
-            )
-        return found
-
-    def _patterns(
-        self, vgpus: slice, gpus: slice, others: list[int], allowed: list[BoolArray]
-    ) -> Iterator[tuple[npt.NDArray[np.intp], BoolArray]]:
-        """Groups of vgpu classes that the lesser factors treat alike, and the gpu classes they leave open."""
-        size = vgpus.stop - vgpus.start
-        group = np.zeros(size, dtype=np.intp)
-        for number in others:
-            here, codes = renumber(self.vgpus.codes(number, vgpus), len(allowed[number]))
-            gpus_here, _ = renumber(self.gpus.codes(number, gpus), allowed[number].shape[1])
-            alike = [row.tobytes() for row in allowed[number][np.ix_(here, gpus_here)]]
-            numbers = {row: code for code, row in enumerate(dict.fromkeys(alike))}
-            group = group * len(numbers) + np.array([numbers[row] for row in alike])[codes]
-        for pattern in np.flatnonzero(np.bincount(group)):
-            members = np.flatnonzero(group == pattern)
-            open_gpus = np.ones(gpus.stop - gpus.start, dtype=bool)
-            for number in others:
-                code = self.vgpus.codes(number, vgpus)[members[0]]
-                open_gpus &= allowed[number][code, self.gpus.codes(number, gpus)]
-            yield members, open_gpus
+            allowed = states_left()[factor.hits[:, self.gpus.codes_of(gpu_keys, number)]]
+            if not (allowed == int(ALL_STATES)).all():
+                left &= allowed[self.vgpus.codes(number, vgpus)]
+        return left

@@ -54,8 +54,11 @@ class GpuTraits(msgspec.Struct, frozen=True, gc=False):
 
 
 def gpu_traits(host: Host, gpu: Gpu) -> GpuTraits:
-    """The traits of a gpu of a fleet."""
-    in_force, preset = host.range_in_force, host.preset_range
+    """The traits of a gpu of a fleet. A range of zeros is an unknown one, as it is in a record."""
+    in_force, preset = (
+        known if known is not None and any(known) else None
+        for known in (host.range_in_force, host.preset_range)
+    )
     return GpuTraits(
         board=gpu.board.key,
         mig_enabled=bool(gpu.mig),

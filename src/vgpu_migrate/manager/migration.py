@@ -103,7 +103,7 @@ def migrate_in(
         InputError: the gpus given are not the host's, or not one for each vgpu.
     """
     vm, definition = f"VM {offer.definition.id}", offer.definition
-    if False:
+    if offer.migration in state.answers:
         _stale(vm, f"migration {offer.migration} has been answered")
     require_manager(state)
     if offer.domain != state.host.domain:

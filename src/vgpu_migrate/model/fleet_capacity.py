@@ -7,7 +7,7 @@ from vgpu_migrate.model.fleet_hosts import HostReader
 from vgpu_migrate.model.fleet_report import shown
 from vgpu_migrate.model.fleet_vms import Seated, VmReader
 from vgpu_migrate.model.placement import VGPUS_PER_TIME_SLICED_GPU, Tenant, overfull
-from vgpu_migrate.model.values import PlacementMode
+from vgpu_migrate.model.values import Gpu, PlacementMode
 
 MOST_VMS_NAMED = 8
 
@@ -16,11 +16,11 @@ def check_capacity(findings: Findings, hosts: HostReader, vms: VmReader) -> None
     """Note every over-full gpu, and every vgpu on a mixed-size gpu whose region overlaps another's."""
     for gpu_id, seated in vms.on_gpu.items():
         gpu = hosts.gpus[gpu_id]
-        if gpu.mode is PlacementMode.EQUAL and not gpu.mig and _has_one_type_that_fits(seated):
+        clashes = _overlaps(seated) if gpu.mode is PlacementMode.MIXED else {}
+        if not clashes and _surely_fits(gpu, seated):
             continue
         there = seated
-        if gpu.mode is PlacementMode.MIXED:
-            clashes = _overlaps(seated)
+        if clashes:
             there = [seat for seat in seated if seat not in clashes]
             for seat, other in clashes.items():
                 vgpu = other.vgpu
@@ -43,10 +43,15 @@ def check_capacity(findings: Findings, hosts: HostReader, vms: VmReader) -> None
                 )
 
 
-def _has_one_type_that_fits(seated: list[Seated]) -> bool:
-    first = seated[0].vgpu.type
-    if len(seated) > min(first.max_instances, VGPUS_PER_TIME_SLICED_GPU):
+def _surely_fits(gpu: Gpu, seated: list[Seated]) -> bool:
+    """The quick answer for most gpus; where it is no, `overfull` tells exactly."""
+    if not seated:
+        return True
+    count, first = len(seated), seated[0].vgpu.type
+    if gpu.mig or count > VGPUS_PER_TIME_SLICED_GPU or count > first.max_instances:
         return False
+    if gpu.mode is PlacementMode.MIXED:
+        return all(count <= seat.vgpu.type.max_instances for seat in seated)
     return all(seat.vgpu.type is first for seat in seated)
 
 

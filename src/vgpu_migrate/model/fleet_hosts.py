@@ -270,8 +270,10 @@ def check_name(findings: Findings, place: str, name: str) -> None:
 
 
 def whole(number: Any) -> int | None:
-    """A whole number of the file, None where it is absent."""
-    return None if number is UNSET or number is None else _int(number)
+    """A whole number of the file; None where it is absent or could not be read."""
+    if type(number) is int:
+        return number
+    return int(number, 16) if isinstance(number, str) else None
 
 
 def _int(number: int | str) -> int:

@@ -16,7 +16,6 @@ from vgpu_migrate.model.fleet_report import child, shown
 MOST_DIGITS = 400
 
 _DECODER = msgspec.json.Decoder(wire.Fleet)
-_GAP_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
 _BYTE = re.compile(r" ?\(byte (\d+)\)")
 
 
@@ -30,21 +29,14 @@ def decode_if_right(data: bytes) -> wire.Fleet | None:
 
 
 def _may_repeat_keys(data: bytes, fleet: wire.Fleet) -> bool:
-    """Whether the text has more keys than the value that came of it: then some key stands twice.
+    """Whether the text may have more keys than the value that came of it: some key stands twice.
 
-    Counting is by the end of a key, a quote and a colon. Within a text they look the same before and after,
-    unless one was written as an escape; such files, and any others in doubt, are looked at closely.
+    Each key has one colon. The colons inside texts are the same before and after, unless one was written as
+    an escape; a file with such escapes is looked at closely, as is one with too many colons.
     """
-    if rb"\u00" in data:
+    if b"\\" in data and rb"\u00" in data:
         return True
-    return _key_ends(data) != _key_ends(msgspec.json.encode(fleet))
-
-
-def _key_ends(data: bytes) -> int:
-    ends = data.count(b'":')
-    if any(gap in data for gap in (b" :", b"\n:", b"\r:", b"\t:")):
-        ends += len(_GAP_BEFORE_COLON.findall(data))
-    return ends
+    return data.count(b":") != msgspec.json.encode(fleet).count(b":")
 
 
 def read_json(data: bytes, problems: list[Problem]) -> Any:
@@ -98,19 +90,23 @@ def _tell_repeated(value: Any, place: str, problems: list[Problem]) -> None:
 
 
 def _check_syntax(data: bytes) -> None:
-    """Be as strict as msgspec, which the standard library is not, and tell the line."""
+    """Be as strict as msgspec, which the standard library is not, and tell the line and column."""
     try:
         msgspec.json.decode(data)
     except msgspec.ValidationError:
         return  # a number out of range: well formed, and refused later where it stands
     except msgspec.DecodeError as error:
-        text = str(error)
-        found = _BYTE.search(text)
-        at = int(found.group(1)) if found else len(data)
-        line, start = data.count(b"\n", 0, at) + 1, data.rfind(b"\n", 0, at) + 1
-        seen = _BYTE.sub("", text).removeprefix("JSON is malformed: ")
-        place = f"line {line}, column {at - start + 1}"
-        raise InputError(Problem(place, seen or "malformed", "wanted JSON")) from None
+        try:
+            json.loads(data)
+        except json.JSONDecodeError as exact:
+            place, seen = f"line {exact.lineno}, column {exact.colno}", exact.msg
+        else:
+            found = _BYTE.search(str(error))
+            at = int(found.group(1)) if found else len(data)
+            line, start = data.count(b"\n", 0, at) + 1, data.rfind(b"\n", 0, at) + 1
+            place = f"line {line}, column {at - start + 1}"
+            seen = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ")
+        raise InputError(Problem(place, seen, "wanted JSON")) from None
 
 
 def not_utf8(data: bytes, error: UnicodeDecodeError) -> InputError:

@@ -22,8 +22,8 @@ from msgspec import UNSET, inspect
 from vgpu_migrate.errors import Problem, nearest
 
 MOST_SHOWN = 60
-MOST_SUGGESTIONS = 200
-"""Names to search near ones for; a search over all keys costs a millisecond, and files may be all wrong."""
+MOST_SUGGESTIONS = 1000
+"""Different keys to search near ones for: each costs a tenth of a millisecond, and files may be all wrong."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,80}")
 _SIMPLE_KINDS: dict[type, str] = {
@@ -70,7 +70,7 @@ class _Reader:
     def __init__(self, found: Salvage) -> None:
         self.problems = found.problems
         self.unsure = found.unsure
-        self.suggestions_left = MOST_SUGGESTIONS
+        self.near: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     def read(self, data: object, kind: inspect.Type, wanted: Any, place: str) -> Any:
         """The value of one part, BROKEN where it cannot be read at all."""
@@ -117,15 +117,21 @@ class _Reader:
                 values[name] = BROKEN
         return kind.cls(**values)
 
-    def _unknown_key(self, key: object, fields: Iterable[str], place: str) -> None:
+    def _unknown_key(self, key: object, fields: Mapping[str, object], place: str) -> None:
         at = child(place, key if isinstance(key, str) else spell(key))
-        close: tuple[str, ...] = ()
-        if isinstance(key, str) and self.suggestions_left:
-            self.suggestions_left -= 1
-            close = nearest(key[:MOST_SHOWN], fields)
+        close = self._near(key, fields) if isinstance(key, str) else ()
+        # The key may be meant for one of these, so nothing is concluded from their absence.
         self.unsure.update(child(place, name) for name in close)
         hint = f"did you mean {' or '.join(close)}?" if close else f"wanted one of {', '.join(fields)}"
         self.problems.append(Problem(at, "unknown key", hint))
+
+    def _near(self, key: str, fields: Mapping[str, object]) -> tuple[str, ...]:
+        asked = (key[:MOST_SHOWN], tuple(fields))
+        if asked not in self.near:
+            if len(self.near) >= MOST_SUGGESTIONS:
+                return ()
+            self.near[asked] = nearest(key[:MOST_SHOWN], fields)
+        return self.near[asked]
 
     def _items(self, data: Iterable[object], kind: inspect.ListType, wanted: Any, place: str) -> list[Any]:
         item_wanted = _item_annotation(wanted)

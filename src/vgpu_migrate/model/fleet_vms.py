@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from functools import cache, cached_property, lru_cache
+from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from vgpu_migrate import facts
@@ -21,14 +23,14 @@ from vgpu_migrate.model.placement import supported_placements
 from vgpu_migrate.model.values import Gpu, GpuId, HostId, PlacementMode, Vgpu, Vm, VmId, VmState
 from vgpu_migrate.nvml import STATE_BY_WORD, GuestInfoState, States, VersionRange, VgpuMetadata
 
-_HOLDS = frozenset(state for state in VmState if state.holds_vgpus)
-_HOLDS_VERSION = frozenset({VmState.RUNNING, VmState.PAUSED, VmState.SLEEPING})
-_KEEPS_VERSION = _HOLDS_VERSION | {VmState.HIBERNATED}
+# Tuples, because members of enumerations are slow to hash; the most common state stands first.
+_HOLDS = (VmState.RUNNING, VmState.PAUSED, VmState.SLEEPING, VmState.BOOTING)
+_KEEPS_VERSION = (VmState.RUNNING, VmState.PAUSED, VmState.SLEEPING, VmState.HIBERNATED)
 _LIVE_ONLY = States.LIVE
 _LIVE_OR_SLEEP = States.LIVE | States.SLEEP
 
 
-class Seated(NamedTuple):
+class Seated(msgspec.Struct, frozen=True, gc=False, eq=False):
     """A vgpu on a gpu, and where it stands in the file: `vms[vm_number].vgpus[position]`."""
 
     vgpu: Vgpu
@@ -40,18 +42,21 @@ class VmReader:
     """Reads the VMs of a file, one after the other, against hosts that are there already.
 
     `on_gpu` has the vgpus that sit on each gpu and suit it, which are those to be counted.
+
+    A fleet has a hundred thousand VMs and all is well with nearly every one, so places are spelled and
+    slower questions asked only where something is wrong.
     """
 
     def __init__(self, findings: Findings, hosts: HostReader) -> None:
         self.findings = findings
         self.hosts = hosts
         self.vms: dict[VmId, Vm] = {}
-        self.on_gpu: dict[GpuId, list[Seated]] = {}
+        self.on_gpu: dict[GpuId, list[Seated]] = {gpu_id: [] for gpu_id in hosts.gpus}
         self._listed: Any = ()
-        self._index_by_id: dict[VmId, int] = {}
         self._index_by_uuid: dict[str, int] = {}
         self._index_by_domid: dict[tuple[str, int], int] = {}
         self._types = type_names()
+        self._gpus: Mapping[Any, Gpu] = hosts.gpus
 
     def read_all(self, vms: Any) -> None:
         """Read the list of VMs; BROKEN is one that could not be read."""
@@ -67,51 +72,56 @@ class VmReader:
         vm_id = self._listed[index].id
         return f"vms[{index}]" if vm_id is BROKEN else shown(vm_id)
 
+    @cached_property
+    def _index_by_id(self) -> dict[str, int]:
+        """The first VM with each id; asked for only when two have the same."""
+        found: dict[str, int] = {}
+        for index, vm in enumerate(self._listed):
+            if vm is not BROKEN and vm.id is not BROKEN:
+                found.setdefault(vm.id, index)
+        return found
+
     def _vm(self, vm: wire.Vm, index: int) -> None:
-        findings = self.findings
         vm_id: Any = vm.id
-        if vm_id is not BROKEN:
-            if vm_id in self.vms:
-                self._not_its_own(f"vms[{index}].id", vm_id, self._index_by_id[vm_id])
-            self._index_by_id[vm_id] = index
-            if not vm_id.isprintable() or vm_id[0] == " " or vm_id[-1] == " ":
-                check_name(findings, f"vms[{index}].id", vm_id)
-        state = vm.state
         host_id = self._host_id(vm, index)
-        uuid = self._uuid(vm, index) if vm.uuid else None
+        vgpus: list[Vgpu] = []
+        if vm.vgpus is not BROKEN:
+            for position, vgpu in enumerate(vm.vgpus):
+                if vgpu is not BROKEN:
+                    vgpus.append(self._vgpu(vgpu, vm, host_id, index, position))
+        value = Vm(
+            id=vm_id,
+            host=host_id,
+            given_uuid=self._uuid(vm, index) if vm.uuid else None,
+            domid=self._domid(vm, host_id, index) if vm.domid else None,
+            state=vm.state,
+            memory_mib=whole(vm.memory_mib) or 0,
+            vcpus=whole(vm.vcpus),
+            guest_driver=vm.guest_driver or None,
+            allow=_allow(vm.allow, vm.state),
+            anti_affinity=self._groups(vm.anti_affinity, index) if vm.anti_affinity else (),
+            vgpus=tuple(vgpus),
+        )
+        if vm_id is BROKEN:
+            return
+        if vm_id in self.vms:
+            self._not_its_own(f"vms[{index}].id", vm_id, self._index_by_id[vm_id])
+        if not vm_id.isprintable() or vm_id.strip() != vm_id:
+            check_name(self.findings, f"vms[{index}].id", vm_id)
+        self.vms[vm_id] = value
+
+    def _domid(self, vm: wire.Vm, host_id: HostId | None, index: int) -> int | None:
         domid = whole(vm.domid)
         if domid is not None and host_id is not None:
             first = self._index_by_domid.setdefault((host_id, domid), index)
             if first != index:
                 self._not_its_own(f"vms[{index}].domid", domid, first)
-        for position, group in enumerate(vm.anti_affinity or ()):
-            check_name(findings, f"vms[{index}].anti_affinity[{position}]", group)
-        guest_driver = vm.guest_driver or None
-        if vm.vgpus is BROKEN:
-            vgpus: tuple[Vgpu, ...] = ()
-        else:
-            vgpus = tuple(
-                [
-                    self._vgpu(vgpu, vm, host_id, index, position)
-                    for position, vgpu in enumerate(vm.vgpus)
-                    if vgpu is not BROKEN
-                ]
-            )
-        if vm_id is BROKEN:
-            return
-        self.vms[vm_id] = Vm(
-            id=vm_id,
-            host=host_id,
-            given_uuid=uuid,
-            domid=domid,
-            state=state,
-            memory_mib=whole(vm.memory_mib) or 0 if vm.memory_mib is not BROKEN else 0,
-            vcpus=whole(vm.vcpus),
-            guest_driver=guest_driver,
-            allow=_allow(vm.allow, state),
-            anti_affinity=tuple(vm.anti_affinity or ()),
-            vgpus=vgpus,
-        )
+        return domid
+
+    def _groups(self, groups: list[str], index: int) -> tuple[str, ...]:
+        for position, group in enumerate(groups):
+            check_name(self.findings, f"vms[{index}].anti_affinity[{position}]", group)
+        return tuple(groups)
 
     def _not_its_own(self, place: str, value: object, first: int) -> None:
         self.findings.wrong(place, spell(value), f"wanted one of its own; vms[{first}] has this one")
@@ -145,18 +155,16 @@ class VmReader:
         return uuid
 
     def _vgpu(self, vgpu: wire.Vgpu, vm: wire.Vm, host_id: HostId | None, index: int, position: int) -> Vgpu:
-        vgpu_type = self._types.get(vgpu.type) if vgpu.type is not BROKEN else None
+        vgpu_type = self._types.get(vgpu.type)
         if vgpu_type is None and vgpu.type is not BROKEN:
             place = f"vms[{index}].vgpus[{position}].type"
             self.findings.unknown(place, "vgpu type", vgpu.type, facts.vgpu_types().keys())
-        gpu = self._gpu(vgpu, vm, host_id, index, position)
+        holds = vm.state in _HOLDS
+        gpu = self._gpus.get(vgpu.gpu)
+        if gpu is None or gpu.host != host_id or not holds:
+            self._tell_missing_gpu(vgpu, vm, host_id, index, position)
+            gpu = None
         placement = whole(vgpu.placement)
-        suits = False
-        if gpu is not None and vgpu_type is not None and vm.state in _HOLDS:
-            suits = self._suits(gpu, vgpu_type, placement, index, position)
-        elif placement is not None and vm.state in (VmState.OFF, VmState.HIBERNATED):
-            place = f"vms[{index}].vgpus[{position}].placement"
-            self.findings.wrong(place, str(placement), f"wanted none: a VM that is {vm.state} has no gpu")
         record = self._record(vgpu, index, position) if vgpu.record else None
         value = Vgpu(
             type=vgpu_type or BROKEN,
@@ -166,30 +174,26 @@ class VmReader:
             migration=vgpu.migration is not False,
             record=None if record is None else b64decode(str(vgpu.record)),
         )
-        if suits and gpu is not None:
-            self.on_gpu.setdefault(gpu.id, []).append(Seated(value, index, position))
+        if gpu is not None and vgpu_type is not None:
+            if self._suits(gpu, vgpu_type, placement, index, position):
+                self.on_gpu[gpu.id].append(Seated(value, index, position))
+        elif placement is not None and not holds and vm.state is not BROKEN:
+            place = f"vms[{index}].vgpus[{position}].placement"
+            self.findings.wrong(place, str(placement), f"wanted none: a VM that is {vm.state} has no gpu")
         return value
 
-    def _gpu(
+    def _tell_missing_gpu(
         self, vgpu: wire.Vgpu, vm: wire.Vm, host_id: HostId | None, index: int, position: int
-    ) -> Gpu | None:
-        """The gpu that a vgpu is on, where it may be on one and that can be judged."""
-        hosts, given = self.hosts, vgpu.gpu
-        if not given:
+    ) -> None:
+        """Say why a vgpu is on no gpu of its VM's host, unless that is as it should be."""
+        place = f"vms[{index}].vgpus[{position}].gpu"
+        if not vgpu.gpu:
             if vm.state in _HOLDS:
-                place = f"vms[{index}].vgpus[{position}].gpu"
                 self.findings.wrong(place, "missing", f"wanted the gpu that it is on: the VM is {vm.state}")
-            return None
-        if vm.state is VmState.OFF or vm.state is VmState.HIBERNATED:
-            place = f"vms[{index}].vgpus[{position}].gpu"
-            self.findings.wrong(place, shown(given), f"wanted none: a VM that is {vm.state} holds no gpu")
-            return None
-        gpu = hosts.gpus.get(GpuId(given))
-        if gpu is not None and gpu.host == host_id:
-            return gpu
-        if host_id is not None or not (vm.host or self.findings.is_unsure(f"vms[{index}].host")):
-            self._other_gpu(given, host_id, f"vms[{index}].vgpus[{position}].gpu")
-        return None
+        elif vm.state in (VmState.OFF, VmState.HIBERNATED):
+            self.findings.wrong(place, shown(vgpu.gpu), f"wanted none: a VM that is {vm.state} holds no gpu")
+        elif host_id is not None or not (vm.host or self.findings.is_unsure(f"vms[{index}].host")):
+            self._other_gpu(vgpu.gpu, host_id, place)
 
     def _other_gpu(self, given: str, host_id: HostId | None, place: str) -> None:
         """Say what is wrong with a gpu that is not among those of the VM's host that can be judged."""
@@ -258,25 +262,25 @@ class VmReader:
         index: int,
         position: int,
     ) -> int | None:
-        """The vGPU version held: given, recorded or negotiated, by the VM's state."""
-        if vm.state not in _KEEPS_VERSION:
+        """The vGPU version held: given, recorded or negotiated, by the VM's state.
+
+        A hibernated VM resumes from its record, so the two must agree; of another VM the record may be an
+        older one, from before its last cold start.
+        """
+        state = vm.state
+        if state not in _KEEPS_VERSION:
             return None
         given = whole(vgpu.version)
-        recorded = None
-        if record is not None and record.guest_info_state is GuestInfoState.INITIALIZED:
+        if state is VmState.HIBERNATED:
+            if record is None or record.guest_info_state is GuestInfoState.UNINITIALIZED:
+                return given
             recorded = record.guest_vgpu_version
             if given is not None and given != recorded:
-                self.findings.wrong(
-                    f"vms[{index}].vgpus[{position}].version",
-                    f"{given:#x}",
-                    f"wanted the version of its record, {recorded:#x}",
-                )
-        if given is not None:
-            return given
-        if vm.state is VmState.HIBERNATED:
+                place = f"vms[{index}].vgpus[{position}].version"
+                self.findings.wrong(place, f"{given:#x}", f"wanted the version of its record, {recorded:#x}")
             return recorded
-        if host_id is None or not vm.guest_driver:
-            return None
+        if given is not None or host_id is None or not vm.guest_driver:
+            return given
         return _negotiated(vm.guest_driver, self.hosts.hosts[host_id].range_in_force)
 
     def _record(self, vgpu: wire.Vgpu, index: int, position: int) -> VgpuMetadata | None:
@@ -287,7 +291,8 @@ class VmReader:
         except (binascii.Error, ValueError) as error:
             self.findings.wrong(place, spell(text), f"wanted base64 ({error})")
         except RecordError as error:
-            self.findings.wrong(place, str(error), "wanted a saved nvmlVgpuMetadata_t")
+            found = error.problem
+            self.findings.wrong(place, f"{found.place}: {found.seen}", found.wanted)
         return None
 
 
@@ -300,6 +305,11 @@ def _negotiated(guest_driver: str, host_range: VersionRange | None) -> int | Non
 def _allow(words: Any, state: VmState) -> States:
     if words is UNSET or words is None:
         return _LIVE_OR_SLEEP if state is VmState.SLEEPING else _LIVE_ONLY
+    return _states(frozenset(words))
+
+
+@cache
+def _states(words: frozenset[str]) -> States:
     allowed = States.NONE
     for word in words:
         allowed |= STATE_BY_WORD[word]

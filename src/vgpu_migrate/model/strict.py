@@ -105,11 +105,11 @@ def _scalar_wanted(value: object, kind: inspect.Type) -> str | None:
     """What a scalar should have been, or None where it is fine."""
     match kind:
         case inspect.IntType():
-            fits = isinstance(value, int) and not isinstance(value, bool) and value >= (kind.ge or -math.inf)
+            fits = isinstance(value, int) and not isinstance(value, bool) and value >= _least(kind.ge)
             return None if fits else f"a whole number{_at_least(kind.ge)}"
         case inspect.FloatType():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            fits = is_number and math.isfinite(_number(value)) and _number(value) >= (kind.ge or -math.inf)
+            fits = is_number and math.isfinite(_number(value)) and _number(value) >= _least(kind.ge)
             return None if fits else f"a number{_at_least(kind.ge)}"
         case inspect.StrType():
             fits = isinstance(value, str) and (kind.pattern is None or bool(re.search(kind.pattern, value)))
@@ -122,6 +122,10 @@ def _scalar_wanted(value: object, kind: inspect.Type) -> str | None:
             return None if fits else " | ".join(map(str, kind.values))
         case _:
             raise AssertionError(f"{kind} is not among the types that files use")
+
+
+def _least(bound: float | None) -> float:
+    return -math.inf if bound is None else bound
 
 
 def _at_least(bound: float | None) -> str:

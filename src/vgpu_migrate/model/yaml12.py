@@ -55,7 +55,7 @@ def read_yaml(data: bytes, kind: inspect.Type, problems: list[Problem]) -> Any:
         mark = error.problem_mark or error.context_mark
         raise _malformed(error.problem or error.context or "malformed", mark) from None
     except (yaml.YAMLError, UnicodeError) as error:
-        raise InputError(Problem("the file", shown(str(error).partition("\n")[0]), "wanted YAML")) from None
+        raise InputError(Problem("the file", str(error).partition("\n")[0], "wanted YAML")) from None
     return settle(value, kind)
 
 

@@ -24,7 +24,7 @@ def machines_bound(seconds: Iterable[float], machines: int) -> float:
 def makespan_bound(
     jobs: Sequence[tuple[int, int, float]], host_limits: Sequence[int], fleet_limit: int
 ) -> float:
-    """The least time for migrations (source, target, seconds) under the limits for each host and the fleet."""
+    """The least time for migrations (source, target, seconds) within the limits of hosts and fleet."""
     on_host: dict[int, list[float]] = {}
     for source, target, seconds in jobs:
         on_host.setdefault(source, []).append(seconds)

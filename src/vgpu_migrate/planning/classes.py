@@ -5,36 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vgpu_migrate.compat import GpuTraits, VgpuTraits, check, gpu_traits, vgpu_traits
-from vgpu_migrate.model import Fleet, Gpu, Profile, Vm
+from vgpu_migrate.compat import VgpuTraits, check, classify, vgpu_traits
+from vgpu_migrate.model import Fleet, Gpu, GpuId, Vm, VmId
 
 
 @dataclass(frozen=True, slots=True)
 class StateTable:
     """The states left for each class of vgpu on each class of gpu, as bits of `nvml.States`."""
 
-    vgpu_classes: dict[str, tuple[int, ...]]
-    """By VM id, the class of each of its vgpus."""
-    gpu_classes: dict[str, int]
+    vgpu_classes: dict[VmId, tuple[int, ...]]
+    """For each VM, the class of each of its vgpus."""
+    gpu_classes: dict[GpuId, int]
     states: list[list[int]]
     """[vgpu class][gpu class]."""
 
 
 def state_table(fleet: Fleet, movers: Iterable[Vm], gpus: Sequence[Gpu]) -> StateTable:
-    """Classify the vgpus that are to move and the gpus that may receive them."""
-    gpu_numbers: dict[tuple[GpuTraits, Profile], int] = {}
-    gpu_classes: dict[str, int] = {}
-    for gpu in gpus:
-        host = fleet.hosts[gpu.host]
-        key = (gpu_traits(host, gpu), fleet.settings_of(host.domain).profile)
-        gpu_classes[gpu.id] = gpu_numbers.setdefault(key, len(gpu_numbers))
-    vgpu_numbers: dict[VgpuTraits, int] = {}
-    vgpu_classes: dict[str, tuple[int, ...]] = {}
+    """Look up the vgpus that are to move and the gpus that may receive them in the fleet's classes.
+
+    A class of VMs judges its vgpus together. That is right where they are alike; a VM whose vgpus differ
+    may have each on another gpu, so those few are judged one by one, by the pair call.
+    """
+    classes = classify(fleet)
+    used = sorted({classes.gpu_class[gpu.id] for gpu in gpus})
+    renumbered = {gpu_class: number for number, gpu_class in enumerate(used)}
+    gpu_classes = {gpu.id: renumbered[classes.gpu_class[gpu.id]] for gpu in gpus}
+    rows: dict[int | VgpuTraits, int] = {}
+    states: list[list[int]] = []
+    vgpu_classes: dict[VmId, tuple[int, ...]] = {}
     for vm in movers:
-        traits = [vgpu_traits(fleet, vm, vgpu) for vgpu in vm.vgpus]
-        vgpu_classes[vm.id] = tuple([vgpu_numbers.setdefault(item, len(vgpu_numbers)) for item in traits])
-    states = [
-        [int(check(vgpu, gpu, profile).states) if vgpu.board == gpu.board else 0 for gpu, profile in gpu_numbers]
-        for vgpu in vgpu_numbers
-    ]
+        vm_class = classes.vm_class[vm.id]
+        keys: list[int | VgpuTraits] = [vm_class] * len(vm.vgpus)
+        if len(classes.vm_classes[vm_class].traits) > 1:
+            keys = [vgpu_traits(fleet, vm, vgpu) for vgpu in vm.vgpus]
+        for key in keys:
+            if key not in rows:
+                rows[key] = len(states)
+                if isinstance(key, int):
+                    states.append(classes.states[key, used].tolist())
+                else:
+                    there = [classes.gpu_classes[gpu_class] for gpu_class in used]
+                    states.append([int(check(key, item.traits, item.profile).states) for item in there])
+        vgpu_classes[vm.id] = tuple([rows[key] for key in keys])
     return StateTable(vgpu_classes, gpu_classes, states)

@@ -13,7 +13,6 @@ from vgpu_migrate.errors import InputError, Problem, UnknownNameError
 from vgpu_migrate.model import Fleet, Host, HostId, Vm
 from vgpu_migrate.model.cost import migration_s
 from vgpu_migrate.model.planfile import (
-    PLAN_VERSION,
     Bounds,
     Count,
     Duration,
@@ -25,10 +24,11 @@ from vgpu_migrate.model.planfile import (
     bound_to_ms,
     to_ms,
 )
-from vgpu_migrate.planning.classes import StateTable, state_table
+from vgpu_migrate.planning.cast import Mover, cast_of
+from vgpu_migrate.planning.classes import state_table
 from vgpu_migrate.planning.explain import Explainer
-from vgpu_migrate.planning.floor import NEVER, NO_ID, Floor, Mover, Seats, floor_of
-from vgpu_migrate.planning.moves import WAYS, permitted_ways
+from vgpu_migrate.planning.floor import NO_ID, Floor, Seats, floor_of
+from vgpu_migrate.planning.moves import WAYS
 from vgpu_migrate.planning.place import place
 from vgpu_migrate.planning.schedule import schedule
 
@@ -47,13 +47,25 @@ class _Placed(NamedTuple):
     seats: tuple[Seat, ...]
 
 
-def drain(fleet: Fleet, hosts: Sequence[HostId], *, to: Sequence[HostId] | None = None) -> Planned:
+ATTEMPTS = 2000
+"""How many repairs are tried in a fleet: each domain has its part, never less than `ATTEMPTS_AT_LEAST`."""
+ATTEMPTS_AT_LEAST = 100
+
+
+def drain(
+    fleet: Fleet,
+    hosts: Sequence[HostId],
+    *,
+    to: Sequence[HostId] | None = None,
+    attempts: int = ATTEMPTS,
+) -> Planned:
     """Plan to empty hosts.
 
     Args:
         fleet: as it is now.
         hosts: the hosts to empty; each once.
         to: the only hosts that may receive; None: every schedulable one of each VM's domain.
+        attempts: how much to try to place VMs that a first filling leaves over; more takes longer.
 
     Returns:
         A plan whose steps may run in any order, with a reason for each VM that stays.
@@ -67,19 +79,21 @@ def drain(fleet: Fleet, hosts: Sequence[HostId], *, to: Sequence[HostId] | None 
     stuck: list[Stuck] = []
     movers = [vm for host_id in drained for vm in fleet.residents[host_id]]
     table = state_table(fleet, movers, [gpu for host in targets for gpu in host.gpus if gpu.is_vgpu_host])
-    for domain in dict.fromkeys(fleet.hosts[host_id].domain for host_id in drained):
+    domains = dict.fromkeys(fleet.hosts[host_id].domain for host_id in drained)
+    attempts_each = max(ATTEMPTS_AT_LEAST, attempts // len(domains))
+    for domain in domains:
         there = [host for host in targets if host.domain == domain]
         leaving = [vm for vm in movers if fleet.domain_of(vm) == domain]
         if leaving:
             floor = floor_of(fleet, there, table.gpu_classes)
-            cast = _cast(fleet, leaving, table)
-            left = place(floor, cast)
+            cast = cast_of(fleet, leaving, table)
+            left = place(floor, cast, attempts=attempts_each)
             placed += [_placed(floor, mover) for mover in cast if mover.number in floor.placed]
             if left:
                 explainer = Explainer(fleet, table, there, floor, domain)
                 stuck += [explainer.explain(mover) for mover in left]
     steps, bounds = _timed(fleet, placed)
-    plan = Plan(PLAN_VERSION, fleet.revision, Goal.DRAIN, steps, tuple(stuck), bounds)
+    plan = Plan(1, fleet.revision, Goal.DRAIN, steps, tuple(stuck), bounds)
     return Planned(plan, tuple(_notes(targets, movers)))
 
 
@@ -94,7 +108,8 @@ def _targets(
     named = set(hosts)
     both = [host_id for host_id in to or () if host_id in named]
     if both:
-        raise InputError([Problem(item, "to be drained and to receive", "wanted one of both") for item in both])
+        wanted = "wanted one of both"
+        raise InputError([Problem(host_id, "to be drained and to receive", wanted) for host_id in both])
     allowed = fleet.hosts.keys() if to is None else set(to)
     targets = [
         host
@@ -102,39 +117,6 @@ def _targets(
         if host.schedulable and host.has_manager and host.id not in named and host.id in allowed
     ]
     return [host_id for host_id in fleet.hosts if host_id in named], targets
-
-
-def _cast(fleet: Fleet, leaving: Sequence[Vm], table: StateTable) -> list[Mover]:
-    """The movers of a domain, numbered in the fleet's order."""
-    likenesses: dict[object, int] = {}
-    ways_of: dict[tuple[int, int], list[int]] = {}
-    levels_of: dict[tuple[int, int], list[int]] = {}
-    settings = fleet.settings_of(fleet.domain_of(leaving[0]) or "")
-    cast = []
-    for number, vm in enumerate(leaving):
-        classes, permitted = table.vgpu_classes[vm.id], int(permitted_ways(vm))
-        for vgpu_class in classes:
-            key = (vgpu_class, permitted)
-            if key not in ways_of:
-                ways_of[key] = [states & permitted for states in table.states[vgpu_class]]
-                levels_of[key] = [NEVER if not ways else 4 - ways.bit_length() for ways in ways_of[key]]
-        types = tuple([vgpu.type.row for vgpu in vm.vgpus])
-        likeness = (types, classes, permitted, vm.memory_mib, vm.vcpus, vm.anti_affinity)
-        cast.append(
-            Mover(
-                number=number,
-                vm=vm,
-                types=types,
-                ways=tuple([ways_of[vgpu_class, permitted] for vgpu_class in classes]),
-                levels=levels_of[classes[0], permitted],
-                memory_mib=vm.memory_mib,
-                vcpus=vm.vcpus or 0,
-                groups=vm.anti_affinity,
-                seconds=migration_s(vm, settings),
-                likeness=likenesses.setdefault(likeness, len(likenesses)),
-            )
-        )
-    return cast
 
 
 def _placed(floor: Floor, mover: Mover) -> _Placed:
@@ -180,10 +162,12 @@ def _timed(fleet: Fleet, placed: Sequence[_Placed]) -> tuple[tuple[MigrateStep, 
             )
         )
     makespan_s = to_ms(timetable.makespan_s)
+    is_least = timetable.makespan_s <= timetable.lower_bound + 1e-6
+    lower_bound = makespan_s if is_least else min(makespan_s, bound_to_ms(timetable.lower_bound))
     bounds = Bounds(
         moves=Count(len(steps), len(steps)),
         waves=Count(0, 0),
-        makespan_s=Duration(makespan_s, min(makespan_s, bound_to_ms(timetable.lower_bound))),
+        makespan_s=Duration(makespan_s, lower_bound),
     )
     return tuple(steps), bounds
 

@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from vgpu_migrate import facts
-from vgpu_migrate.planning.floor import (
-    MOST_SCANNED,
-    NEVER,
-    NO_ID,
-    Floor,
-    Mover,
-    Seats,
-    capacity,
-)
+from vgpu_migrate.planning.cast import Mover
+from vgpu_migrate.planning.floor import MOST_SCANNED, NO_ID, Floor, Seats, capacity
 from vgpu_migrate.planning.geometry import best_id
 
 LEVELS = range(4)
@@ -38,13 +31,15 @@ class Seater:
         key = (mover.likeness, level)
         found = self._classes.get(key)
         if found is None:
-            board = facts.board(facts.vgpu_type_by_row(mover.types[0]).board).row
+            board = mover.board
             there = self._classes_of_board.get(board, ())
             found = [gpu_class for gpu_class in there if mover.levels[gpu_class] == level]
             self._classes[key] = found
         return found
 
-    def seat(self, mover: Mover, *, lowest: int = 0, highest: int = 3, open_empty: bool = True) -> Seats | None:
+    def seat(
+        self, mover: Mover, *, lowest: int = 0, highest: int = 3, open_empty: bool = True
+    ) -> Seats | None:
         """The best free seat for a single mover between two levels, both included."""
         if not mover.is_single:
             return self.seats_together(mover, lowest=lowest, highest=highest)
@@ -68,7 +63,7 @@ class Seater:
         in_mixed = self._in_mixed(mover, classes, is_empty=False)
         if in_mixed is not None:
             return in_mixed
-        board = facts.board(facts.vgpu_type_by_row(type_row).board).row
+        board = mover.board
         for gpu_class in classes:
             for gpu in floor.migs.get((board, gpu_class), ()):
                 if floor.fits_host(floor.host_of[gpu], mover) and floor.room(gpu, type_row) is not None:
@@ -79,14 +74,14 @@ class Seater:
         in_mixed = self._in_mixed(mover, classes, is_empty=True)
         if in_mixed is not None:
             return in_mixed
-        board = facts.board(facts.vgpu_type_by_row(mover.types[0]).board).row
+        board = mover.board
         empties = [self.floor.empty[board, c] for c in classes if self.floor.empty.get((board, c))]
         found = self._lightest(mover, empties)
         return None if found is None else (found, NO_ID)
 
     def _in_mixed(self, mover: Mover, classes: Sequence[int], *, is_empty: bool) -> tuple[int, int] | None:
         floor, type_row = self.floor, mover.types[0]
-        board = facts.board(facts.vgpu_type_by_row(type_row).board).row
+        board = mover.board
         options = []
         for gpu_class in classes:
             for mask, gpus in floor.mixed.get((board, gpu_class), {}).items():
@@ -124,6 +119,8 @@ class Seater:
             key=lambda host: (self.floor.load_s[host], host),
         )
         for level in range(lowest, highest + 1):
+            if not mover.possible & (8 >> level):
+                continue
             for host in hosts:
                 found = seats_on_host(self.floor, host, mover, level)
                 if found is not None:
@@ -135,7 +132,7 @@ def seats_on_host(floor: Floor, host: int, mover: Mover, level: int) -> Seats | 
     """Seats for all vgpus of a mover on one host at one level: a search with backtracking."""
     bit = 8 >> level
     gpus = floor.gpus_of[host]
-    order = sorted(range(len(mover.types)), key=lambda n: (-size_of(mover.types[n]), mover.types[n], n))
+    order = mover.order
     chosen: dict[int, tuple[int, int]] = {}
 
     def place(position: int) -> bool:
@@ -152,7 +149,13 @@ def seats_on_host(floor: Floor, host: int, mover: Mover, level: int) -> Seats | 
         options.sort()
         alike: set[tuple[int, ...]] = set()
         for _, _, gpu, room in options:
-            key = (floor.gpu_class[gpu], floor.lock[gpu], floor.count[gpu], floor.mask[gpu], floor.sharing[gpu])
+            key = (
+                floor.gpu_class[gpu],
+                floor.lock[gpu],
+                floor.count[gpu],
+                floor.mask[gpu],
+                floor.sharing[gpu],
+            )
             if key in alike:
                 continue
             alike.add(key)
@@ -180,15 +183,18 @@ def fill(seater: Seater, movers: Sequence[Mover], *, small_first: bool = False) 
     """
     floor = seater.floor
     together = sorted((mover for mover in movers if not mover.is_single), key=_hardest)
+    seatless: set[int] = set()
     for mover in together:
-        seats = seater.seats_together(mover)
-        if seats is not None:
+        seats = None if mover.likeness in seatless else seater.seats_together(mover)
+        if seats is None:
+            seatless.add(mover.likeness)
+        else:
             floor.put(mover, seats)
     singles = [mover for mover in movers if mover.is_single]
     sign = 1 if small_first else -1
     room_of = {mover.likeness: _choice(seater, mover) for mover in singles}
     singles.sort(
-        key=lambda mover: (sign * size_of(mover.types[0]), room_of[mover.likeness], -mover.memory_mib, mover.number)
+        key=lambda mover: (sign * mover.size_mib, room_of[mover.likeness], -mover.memory_mib, mover.number)
     )
     for level in LEVELS:
         waiting = [mover for mover in singles if mover.number not in floor.placed]
@@ -230,8 +236,10 @@ def _open_empty(seater: Seater, waiting: Sequence[Mover], level: int) -> None:
                 able = sum(1 for mover in movers if mover.levels[key[1]] == level)
                 if able:
                     others = sum(
-                        1 for row, other in by_type.items() if row != type_row and any(
-                            mover.levels[key[1]] == level for mover in other[:1]))
+                        1
+                        for row, other in by_type.items()
+                        if row != type_row and any(mover.levels[key[1]] == level for mover in other[:1])
+                    )
                     rank = (-min(able, capacity(type_row)), others, -size_of(type_row), type_row, key[1])
                     if best is None or rank < best:
                         best = rank
@@ -277,6 +285,3 @@ def _open_one(seater: Seater, movers: list[Mover], type_row: int, key: tuple[int
             movers.remove(mover)
             room -= 1
     return True
-
-
-__all__ = ["LEVELS", "NEVER", "Seater", "fill", "seats_on_host"]

@@ -9,26 +9,23 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from vgpu_migrate import facts
-from vgpu_migrate.facts import VgpuType
-from vgpu_migrate.model import Fleet, Gpu, Host, PlacementMode, Vm
+from vgpu_migrate.model import Fleet, Gpu, GpuId, Host, PlacementMode, Vm
 from vgpu_migrate.model.placement import (
     VGPUS_PER_TIME_SLICED_GPU,
     NoRoom,
     Tenant,
     find_room,
-    instances_per_gpu_instance,
 )
+from vgpu_migrate.planning.cast import Mover
 from vgpu_migrate.planning.geometry import best_id, region
 
 NO_ID = -1
 """Stands for "no placement id" on gpus that have none."""
-NEVER = 9
-"""The level of a pairing that is not possible; levels 0 to 3 are live, sleep, hibernate, cold."""
 UNLOCKED = -1
 MOST_SCANNED = 64
 """How many equally full gpus are compared by the load of their hosts."""
@@ -40,33 +37,6 @@ class Sharing(IntEnum):
     EQUAL = 0
     MIXED = 1
     MIG = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mover:
-    """A VM that is to move, reduced to what a search looks at.
-
-    `types` are rows of the type table. `ways`: for each vgpu, by gpu class, the states left there that its
-    owner accepts, as bits. `levels`: by gpu class, the level of its first vgpu there, which is all there is
-    to know of a VM with one. `seconds`: how long its migration takes. Movers with equal `likeness` are
-    interchangeable.
-    """
-
-    number: int
-    vm: Vm
-    types: tuple[int, ...]
-    ways: tuple[Sequence[int], ...]
-    levels: Sequence[int]
-    memory_mib: int
-    vcpus: int
-    groups: tuple[str, ...]
-    seconds: float
-    likeness: int
-
-    @property
-    def is_single(self) -> bool:
-        """Whether it has one vgpu."""
-        return len(self.types) == 1
 
 
 SeatAt = tuple[int, int]
@@ -100,6 +70,8 @@ class Floor:
     """By mover's number."""
     here: list[dict[int, Mover]] = field(default_factory=list)
     """By gpu, the movers placed on it, by number."""
+    arrivals: dict[int, list[int]] = field(default_factory=dict)
+    """By board, the gpus with movers on them, ascending."""
     slots: dict[tuple[int, int], list[list[int]]] = field(default_factory=dict)
     """Equal-size gpus locked to a type with slots left: by (type, gpu class), then slots left, ascending."""
     empty: dict[tuple[int, int], list[int]] = field(default_factory=dict)
@@ -150,6 +122,8 @@ class Floor:
         self._changed()
         for (gpu, placement), type_row in zip(seats, mover.types, strict=True):
             self._add(gpu, type_row, placement, 1)
+            if not self.here[gpu]:
+                insort(self.arrivals.setdefault(self.boards[gpu], []), gpu)
             self.here[gpu][mover.number] = mover
         self.placed[mover.number] = seats
         self._charge(self.host_of[seats[0][0]], mover, 1)
@@ -160,7 +134,9 @@ class Floor:
         seats = self.placed.pop(mover.number)
         for (gpu, placement), type_row in zip(seats, mover.types, strict=True):
             self._add(gpu, type_row, placement, -1)
-            self.here[gpu].pop(mover.number, None)
+            if self.here[gpu].pop(mover.number, None) is not None and not self.here[gpu]:
+                there = self.arrivals[self.boards[gpu]]
+                del there[bisect_left(there, gpu)]
         self._charge(self.host_of[seats[0][0]], mover, -1)
         return seats
 
@@ -254,7 +230,7 @@ def capacity(type_row: int) -> int:
     return found
 
 
-def floor_of(fleet: Fleet, hosts: Iterable[Host], gpu_classes: dict[str, int]) -> Floor:
+def floor_of(fleet: Fleet, hosts: Iterable[Host], gpu_classes: Mapping[GpuId, int]) -> Floor:
     """The floor of the given hosts, which may receive, with their residents."""
     floor = Floor()
     for host in hosts:

@@ -41,9 +41,7 @@ def best_id(type_row: int, taken: int) -> tuple[int, int] | None:
 
 @cache
 def _usable(board: str, taken: int) -> int:
-    return sum(
-        size * sum(1 for _, mask in regions(row) if not mask & taken) for size, row in _sizes(board)
-    )
+    return sum(size * sum(1 for _, mask in regions(row) if not mask & taken) for size, row in _sizes(board))
 
 
 @cache

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vgpu_migrate.planning.cast import Mover
 from vgpu_migrate.planning.fill import Seater, fill
-from vgpu_migrate.planning.floor import Floor, Mover, Sharing
+from vgpu_migrate.planning.floor import Floor, Sharing
 from vgpu_migrate.planning.repair import Repair
 
 
-def place(floor: Floor, cast: Sequence[Mover]) -> list[Mover]:
-    """Place movers on a floor; gives back those left over."""
+def place(floor: Floor, cast: Sequence[Mover], *, attempts: int) -> list[Mover]:
+    """Place movers on a floor, with so many attempts at repair; gives back those left over."""
     seater = Seater(floor)
-    repair = _fill_and_repair(seater, cast, small_first=False)
+    repair = _fill_and_repair(seater, cast, attempts, small_first=False)
     if repair.left and Sharing.MIXED in floor.sharing:
         best, score = dict(floor.placed), _score(repair, cast)
         _clear(floor, cast)
-        if _score(_fill_and_repair(seater, cast, small_first=True), cast) >= score:
+        if _score(_fill_and_repair(seater, cast, attempts, small_first=True), cast) >= score:
             _clear(floor, cast)
             for mover in cast:
                 if mover.number in best:
@@ -24,9 +25,9 @@ def place(floor: Floor, cast: Sequence[Mover]) -> list[Mover]:
     return [mover for mover in cast if mover.number not in floor.placed]
 
 
-def _fill_and_repair(seater: Seater, cast: Sequence[Mover], *, small_first: bool) -> Repair:
+def _fill_and_repair(seater: Seater, cast: Sequence[Mover], attempts: int, *, small_first: bool) -> Repair:
     fill(seater, cast, small_first=small_first)
-    repair = Repair(seater, cast)
+    repair = Repair(seater, cast, attempts)
     repair.run()
     return repair
 

@@ -33,7 +33,9 @@ class Schedule:
         return max(self.ends, default=0.0)
 
 
-def schedule(jobs: Sequence[tuple[int, int, float]], host_limits: Sequence[int], fleet_limit: int) -> Schedule:
+def schedule(
+    jobs: Sequence[tuple[int, int, float]], host_limits: Sequence[int], fleet_limit: int
+) -> Schedule:
     """Schedule migrations (source, target, seconds); hosts are numbers into `host_limits`.
 
     Where the first schedule is not close to its bound, jobs that ended last are favoured and it is made

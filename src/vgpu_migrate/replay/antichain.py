@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def heaviest_antichain(weights: Sequence[int], before: Sequence[Sequence[int]]) -> int:
@@ -42,10 +43,10 @@ def heaviest_antichain(weights: Sequence[int], before: Sequence[Sequence[int]]) 
             path.append(came_from[path[-1]])
         path.reverse()
         amount = min(give[path[0][1]], take[end])
-        for (side, item), (_, other) in zip(path, path[1:], strict=False):
+        for (side, item), (_, other) in pairwise(path):
             if side == "take":
                 amount = min(amount, flow[other][item])
-        for (side, item), (_, other) in zip(path, path[1:], strict=False):
+        for (side, item), (_, other) in pairwise(path):
             if side == "give":
                 flow[item][other] = flow[item].get(other, 0) + amount
             else:

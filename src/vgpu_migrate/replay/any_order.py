@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vgpu_migrate.model import Fleet, Gpu, GpuId, HostId, PlacementMode, Vm
 from vgpu_migrate.model.placement import VGPUS_PER_TIME_SLICED_GPU, Tenant, overfull
@@ -55,8 +56,10 @@ def check_any_order(fleet: Fleet, order: Order) -> Iterator[Violation]:
             yield from _check_host(fleet, order, host_id, there)
 
 
-def _check_line(order: Order, name: str, steps: Sequence[MigrateStep | UpgradeStep | PinStep]) -> Iterator[Violation]:
-    for earlier, later in zip(steps, steps[1:], strict=False):
+def _check_line(
+    order: Order, name: str, steps: Sequence[MigrateStep | UpgradeStep | PinStep]
+) -> Iterator[Violation]:
+    for earlier, later in pairwise(steps):
         if not order.waits(later.id, earlier.id):
             text = f"it and step {earlier.id} both concern {name}, and neither waits for the other"
             yield Violation(later.id, Kind.ORDER, text)
@@ -64,9 +67,7 @@ def _check_line(order: Order, name: str, steps: Sequence[MigrateStep | UpgradeSt
 
 def _holds_of(vm: Vm, steps: Sequence[MigrateStep]) -> Iterator[Hold]:
     assert vm.host is not None
-    seats = tuple(
-        (vgpu.gpu, Tenant(vgpu.type, vgpu.placement)) for vgpu in vm.vgpus if vgpu.gpu is not None
-    )
+    seats = tuple((vgpu.gpu, Tenant(vgpu.type, vgpu.placement)) for vgpu in vm.vgpus if vgpu.gpu is not None)
     yield Hold(vm, vm.host, seats, None, steps[0] if steps else None)
     for number, step in enumerate(steps):
         seats = tuple(

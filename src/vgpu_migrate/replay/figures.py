@@ -87,9 +87,9 @@ def check_stuck(plan: Plan, fleet: Fleet, end: World) -> Iterator[Violation]:
     """What is stuck is there, is where the plan leaves it, and nothing was done to it."""
     worked_on = {step.host for step in plan.steps if not isinstance(step, MigrateStep)}
     moved = {step.vm for step in plan.steps if isinstance(step, MigrateStep)}
-    for item, count in Counter((item.vm, item.host) for item in plan.stuck).items():
+    for (vm_id, host_id), count in Counter((item.vm, item.host) for item in plan.stuck).items():
         if count > 1:
-            yield Violation(None, Kind.DUPLICATE, f"{item[0] or item[1]} is stuck {count} times")
+            yield Violation(None, Kind.DUPLICATE, f"{vm_id or host_id} is stuck {count} times")
     for item in plan.stuck:
         if item.host not in fleet.hosts:
             yield Violation(None, Kind.UNKNOWN, f"stuck: no host {item.host}")

@@ -28,11 +28,6 @@ class Order:
         """Whether step `later` waits for step `earlier`, directly or through others. Ids."""
         return bool(self._ancestors[self.position[later]] >> self.position[earlier] & 1)
 
-    def waits_for(self, step: int, among: Sequence[int]) -> list[int]:
-        """Those of the ids `among` that a step waits for, in order."""
-        mask = self._ancestors[self.position[step]]
-        return sorted((other for other in among if mask >> self.position[other] & 1), key=self.position.__getitem__)
-
     def events(self) -> list[tuple[float, bool, Step]]:
         """Starts and ends in the order of time: (seconds, whether it is a start, step).
 
@@ -54,7 +49,9 @@ def order_of(plan: Plan) -> Order | list[Violation]:
     if violations:
         return violations
     by_id = {step.id: step for step in plan.steps}
-    rank = {step.id: number for number, step in enumerate(sorted(plan.steps, key=lambda s: (s.start_s, s.id)))}
+    rank = {
+        step.id: number for number, step in enumerate(sorted(plan.steps, key=lambda s: (s.start_s, s.id)))
+    }
     missing = {step.id: len(set(step.after)) for step in plan.steps}
     followers: dict[int, list[int]] = {step.id: [] for step in plan.steps}
     for step in plan.steps:
@@ -70,7 +67,9 @@ def order_of(plan: Plan) -> Order | list[Violation]:
                 ready.append(follower)
     if len(ordered) < len(plan.steps):
         caught = sorted(step_id for step_id, count in missing.items() if count)
-        return [Violation(caught[0], Kind.CYCLE, f"steps {_list(caught)} wait for each other or for such steps")]
+        return [
+            Violation(caught[0], Kind.CYCLE, f"steps {_list(caught)} wait for each other or for such steps")
+        ]
     return Order(ordered)
 
 
@@ -95,7 +94,9 @@ def check_timing(order: Order) -> Iterator[Violation]:
     ends = {step.id: step.end_s for step in order.steps}
     for step in order.steps:
         if step.end_s < step.start_s:
-            yield Violation(step.id, Kind.TIMING, f"it ends at {step.end_s} s, before its start at {step.start_s} s")
+            yield Violation(
+                step.id, Kind.TIMING, f"it ends at {step.end_s} s, before its start at {step.start_s} s"
+            )
         for earlier in step.after:
             if step.start_s < ends[earlier] - TIME_SLACK_S:
                 text = f"it starts at {step.start_s} s, but step {earlier} ends at {ends[earlier]} s"

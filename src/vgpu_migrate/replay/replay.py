@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vgpu_migrate.errors import InputError, Problem
-from vgpu_migrate.model import Fleet
+from vgpu_migrate.model import Fleet, HostId, VmId
 from vgpu_migrate.model.planfile import MigrateStep, Plan
 from vgpu_migrate.replay import figures
 from vgpu_migrate.replay.any_order import check_any_order
@@ -84,8 +84,11 @@ def _run(world: World, order: Order) -> Iterator[Violation]:
                 end_migrate(world, step)
         elif is_start:
             yield from upgrade_or_pin(world, step)
+    places: dict[VmId, list[HostId]] = {}
+    for host_id, there in world.present.items():
+        for vm_id in there:
+            places.setdefault(vm_id, []).append(host_id)
     for vm in world.vms.values():
-        if vm.host is not None and vm.state.holds_vgpus:
-            places = [host_id for host_id, there in world.present.items() if vm.id in there]
-            if places != [vm.host]:
-                yield Violation(None, Kind.SOURCE, f"{vm.id} ends on {', '.join(places) or 'no host'}")
+        if vm.host is not None and vm.state.holds_vgpus and places.get(vm.id) != [vm.host]:
+            where = ", ".join(places.get(vm.id, [])) or "no host"
+            yield Violation(None, Kind.SOURCE, f"{vm.id} ends on {where}")

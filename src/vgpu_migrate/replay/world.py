@@ -107,9 +107,7 @@ def _negotiated(vm: Vm, host: Host) -> int | None:
     if vm.guest_driver is None:
         return None
     guest = facts.guest_driver(vm.guest_driver)
-    return negotiate(
-        guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host.range_in_force
-    )
+    return negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host.range_in_force)
 
 
 def _check_source(world: World, vm: Vm, step: MigrateStep) -> Iterator[Violation]:
@@ -145,7 +143,9 @@ def _check_seats(world: World, vm: Vm, step: MigrateStep) -> Iterator[Violation]
         if has_ids and seat.placement is None:
             yield Violation(step.id, Kind.SEATS, f"{gpu.id} is of mixed size and no placement is named")
         if not has_ids and seat.placement is not None:
-            yield Violation(step.id, Kind.SEATS, f"{gpu.id} has no placement ids, and {seat.placement} is named")
+            yield Violation(
+                step.id, Kind.SEATS, f"{gpu.id} has no placement ids, and {seat.placement} is named"
+            )
 
 
 def _verdict(world: World, vm: Vm, step: MigrateStep) -> Verdict:

@@ -1,0 +1,44 @@
+"""`check`: where a VM may go, in which state, and what stops it elsewhere."""
+
+from __future__ import annotations
+
+import click
+
+from vgpu_migrate.cli.options import all_option, complete_host, complete_vm, fleet_argument, json_option
+
+
+@click.command("check")
+@fleet_argument
+@click.argument("vm", metavar="VM", shell_complete=complete_vm)
+@click.option("--to", metavar="HOST", help="Look at this host alone.", shell_complete=complete_host)
+@all_option
+@json_option
+def command(fleet: str, vm: str, to: str | None, show_all: bool, as_json: bool) -> int:
+    """Where VM may go, in which state, and what stops it elsewhere.
+
+    Three answers stand side by side and never mix: the verdict (compatibility alone), whether it fits (room
+    as it stands), and whether the vendor's documents support the pairing of drivers.
+
+    Exit status: 0 if VM can move live to HOST, or without --to to some host other than its own; 1 if not.
+
+    \b
+    Examples:
+      vgpu-migrate check demo design-01
+      vgpu-migrate check fleet.yaml vm-0001 --to h02 --json
+    """
+    from vgpu_migrate.cli import check_view, fleets
+    from vgpu_migrate.cli.endings import NO, say
+    from vgpu_migrate.cli.output import write_json
+    from vgpu_migrate.compat import survey
+
+    known = fleets.read(fleet)
+    asked = fleets.find_vm(known, vm)
+    target = None if to is None else fleets.find_host(known, to)
+    found = survey(known, asked, to=target)
+    if as_json:
+        write_json(check_view.answer(found))
+        if target is not None and target in found.left_out:
+            say(f"{target} is no target of {vm}: {found.left_out[target]}")
+    else:
+        check_view.show(known, found, to=target, show_all=show_all)
+    return 0 if check_view.is_yes(found, to=target) else NO

@@ -1,0 +1,82 @@
+"""The entry point: the table of commands, and how a run becomes an exit status.
+
+Only click is imported here; see `lazy`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from vgpu_migrate import __version__
+from vgpu_migrate.cli.lazy import LazyGroup, Row
+
+PROGRAM = "vgpu-migrate"
+COMPLETE_VARIABLE = "_VGPU_MIGRATE_COMPLETE"
+INTERRUPTED = 128 + 2
+"""The exit status of Ctrl-C: 128 and the number of SIGINT."""
+
+COMMANDS = {
+    "demo": Row("vgpu_migrate.cli.demo", "The whole story on an embedded simulated fleet."),
+    "check": Row("vgpu_migrate.cli.check", "Where a VM may go, in which state, and what stops it elsewhere."),
+    "matrix": Row("vgpu_migrate.cli.matrix", "Classes of VMs against classes of gpus."),
+    "drain": Row("vgpu_migrate.cli.drain", "A plan that empties hosts."),
+    "replay": Row("vgpu_migrate.cli.replay", "Check a plan, independently of what made it."),
+    "rules": Row("vgpu_migrate.cli.rules", "The compatibility rules, with their sources."),
+    "catalog": Row("vgpu_migrate.cli.catalog", "Boards, vgpu types and drivers, with their sources."),
+    "schema": Row("vgpu_migrate.cli.schema", "The JSON Schema of a file or of an answer."),
+    "completion": Row("vgpu_migrate.cli.completion", "The script that completes this command in a shell."),
+}
+
+
+@click.group(
+    PROGRAM,
+    cls=LazyGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 yes or done, 1 a clear no, 2 bad usage or bad input, 3 a failure outside.",
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Where each VM with an NVIDIA vGPU may go, in which state, what exactly stops it elsewhere, and the plan
+    that takes it there.
+
+    FLEET is a fleet file (YAML or JSON), `-` for standard input, or the word `demo` for the embedded
+    fleet. Try `vgpu-migrate demo`.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and leave with its exit status."""
+    try:
+        if COMPLETE_VARIABLE in os.environ:
+            cli.main(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
+        status = run(sys.argv[1:] if args is None else args)
+    except KeyboardInterrupt:  # before `run` could listen
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line and give its exit status; answers go to stdout, messages to stderr."""
+    from vgpu_migrate.cli import endings
+
+    endings.make_streams_safe()
+    try:
+        status = _invoke(list(args))
+        sys.stdout.flush()
+    except endings.ENDINGS as error:
+        return endings.ending(error)
+    return status
+
+
+def _invoke(args: list[str]) -> int:
+    # Not `cli.main`, which would turn a broken pipe into status 1 and Ctrl-C into "Aborted!".
+    with cli.make_context(PROGRAM, args) as context:
+        status = cli.invoke(context)
+    assert isinstance(status, int), "every command gives its exit status"
+    return status

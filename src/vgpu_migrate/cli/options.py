@@ -1,0 +1,72 @@
+"""Arguments and options that several commands share, and their completion from the fleet file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    TextParameter = click.ParamType[str]
+else:
+    TextParameter = click.ParamType  # which older clicks cannot subscript
+
+
+class FleetName(TextParameter):
+    """A fleet file's path, `-`, or `demo`; read by `fleets.read`, so that all commands read alike."""
+
+    name = "fleet"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Files, and the word `demo`."""
+        found = [CompletionItem(incomplete, type="file")]
+        return [*found, CompletionItem("demo")] if "demo".startswith(incomplete) else found
+
+
+class FileName(TextParameter):
+    """A path, checked by what reads or writes it."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Files."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+def complete_host(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The fleet's hosts whose ids begin so, without those already on the line."""
+    from vgpu_migrate.cli import fleets
+
+    fleet = fleets.read_quietly(ctx.params.get("fleet"))
+    given = ctx.params.get(param.name or "") or ()
+    return [] if fleet is None else _beginning(incomplete, fleet.hosts, without=given)
+
+
+def complete_vm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The fleet's VMs whose ids begin so."""
+    from vgpu_migrate.cli import fleets
+
+    fleet = fleets.read_quietly(ctx.params.get("fleet"))
+    return [] if fleet is None else _beginning(incomplete, fleet.vms)
+
+
+def _beginning(incomplete: str, names: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
+    left_out = set(without)
+    return [name for name in names if name.startswith(incomplete) and name not in left_out]
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+fleet_argument: Decorator = click.argument("fleet", type=FleetName(), metavar="FLEET")
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Answer in JSON; `vgpu-migrate schema` says in which form."
+)
+all_option: Decorator = click.option(
+    "--all", "show_all", is_flag=True, help="Show every row where the tables would sum up."
+)

@@ -1,0 +1,52 @@
+"""`replay`: check a plan, independently of what made it."""
+
+from __future__ import annotations
+
+import click
+
+from vgpu_migrate.cli.options import FileName, all_option, fleet_argument, json_option
+
+
+@click.command("replay")
+@fleet_argument
+@click.argument("plan", metavar="PLAN", type=FileName())
+@all_option
+@json_option
+def command(fleet: str, plan: str, show_all: bool, as_json: bool) -> int:
+    """Check PLAN on FLEET, independently of what made it.
+
+    Runs the plan on paper, in the order of its times and in every other order that it leaves open, and tells
+    every promise it breaks: capacity, placement, rules, ranges, owners' consent, anti-affinity, parallel
+    limits, figures. Shares no code with planning. PLAN may be `-` for standard input.
+
+    Exit status: 0 if the plan keeps all its promises, 1 if not, 2 if it is for another revision of the fleet.
+
+    \b
+    Examples:
+      vgpu-migrate drain demo a1 -o plan.json
+      vgpu-migrate replay demo plan.json
+    """
+    from vgpu_migrate.cli import fleets, replay_view
+    from vgpu_migrate.cli.endings import NO
+    from vgpu_migrate.cli.output import write_json
+    from vgpu_migrate.cli.progress import LARGE_FLEET_VMS, long_work
+    from vgpu_migrate.errors import InputError
+    from vgpu_migrate.files import STDIN, read_bytes
+    from vgpu_migrate.model.planfile import parse_plan
+    from vgpu_migrate.replay import replay
+
+    if fleet == plan == STDIN:
+        raise click.UsageError("FLEET and PLAN cannot both be standard input")
+    known = fleets.read(fleet)
+    source = "standard input" if plan == STDIN else plan
+    read = parse_plan(read_bytes(plan, what="a plan file"), source=source)
+    with long_work("replaying", is_long=len(known.vms) > LARGE_FLEET_VMS):
+        try:
+            violations = replay(known, read)
+        except InputError as error:
+            raise InputError(error.problems, source=source) from None
+    if as_json:
+        write_json(replay_view.answer(read, violations))
+    else:
+        replay_view.show(read, violations, show_all=show_all)
+    return NO if violations else 0

@@ -1,0 +1,79 @@
+"""The JSON Schemas of the two files and of every answer in JSON, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from vgpu_migrate.cli import answers
+from vgpu_migrate.cli.screen import Column, Screen
+from vgpu_migrate.errors import UnknownNameError
+from vgpu_migrate.model.fleetfile import fleet_schema
+from vgpu_migrate.model.planfile import plan_schema
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class Named(NamedTuple):
+    """What has the schema, in words, and how to make it."""
+
+    says: str
+    make: Callable[[], dict[str, Any]]
+
+
+def _of(answer: type[msgspec.Struct], command: str) -> Named:
+    def make() -> dict[str, Any]:
+        return {"$schema": DRAFT, "title": f"vgpu-migrate {command}", **msgspec.json.schema(answer)}
+
+    return Named(f"the answer of `{command}`", make)
+
+
+SCHEMAS = {
+    "fleet": Named("a fleet file, in YAML or JSON", fleet_schema),
+    "plan": Named("a plan file, and the answer of `drain --json`", plan_schema),
+    "check": _of(answers.CheckAnswer, "check --json"),
+    "matrix": _of(answers.MatrixAnswer, "matrix --json"),
+    "replay": _of(answers.ReplayAnswer, "replay --json"),
+    "rules": _of(answers.RulesAnswer, "rules --json"),
+    "catalog-boards": _of(answers.BoardsAnswer, "catalog boards --json"),
+    "catalog-board": _of(answers.BoardAnswer, "catalog board --json"),
+    "catalog-types": _of(answers.TypesAnswer, "catalog types --json"),
+    "catalog-type": _of(answers.TypeRow, "catalog type --json"),
+    "catalog-drivers": _of(answers.DriversAnswer, "catalog drivers --json"),
+    "catalog-driver": _of(answers.DriverAnswer, "catalog driver --json"),
+    "catalog-releases": _of(answers.ReleasesAnswer, "catalog releases --json"),
+    "catalog-branches": _of(answers.BranchesAnswer, "catalog branches --json"),
+    "catalog-sources": _of(answers.SourcesAnswer, "catalog sources --json"),
+    "catalog-search": _of(answers.SearchAnswer, "catalog search --json"),
+}
+
+
+def names() -> list[str]:
+    """The names of all schemas."""
+    return list(SCHEMAS)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The schema of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    found = SCHEMAS.get(name)
+    if found is None:
+        raise UnknownNameError("schema", name, SCHEMAS)
+    return found.make()
+
+
+def show(name: str) -> None:
+    """Print one schema, indented: people and editors read it."""
+    print(json.dumps(schema(name), indent=2, ensure_ascii=True))
+
+
+def show_names() -> None:
+    """Print what there is a schema of."""
+    columns = (Column("schema"), Column("of", wraps=True))
+    Screen().table(columns, ([name, named.says] for name, named in SCHEMAS.items()))

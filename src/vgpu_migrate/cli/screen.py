@@ -1,0 +1,171 @@
+"""Tables and lines for people: width, colour and characters as the terminal can show them.
+
+Colour only on a terminal and not against NO_COLOR; only ASCII where the locale is not UTF-8. What a fleet
+file names is shown as it is: no markup is read from it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from rich.console import Console, RenderableType
+from rich.measure import measure_renderables
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_OF_A_PIPE = 100
+INDENT = 2
+GAP = 2
+WIDEST_TITLE = 12
+WIDER_THAN_ANY = 10_000
+
+_BLANKS_AT_END = re.compile(r" +$", re.MULTILINE)
+
+_ASCII = str.maketrans({"✓": "y", "–": "-", "·": ".", "…": "...", "×": "x", "≥": ">=", "→": ">", "✗": "n"})
+
+GOOD, BAD, WEAK, STRONG, NOTE = "green", "red", "bright_black", "bold", "yellow"
+
+
+class Column(NamedTuple):
+    """A column: its title, whether numbers stand right, and whether it may be broken into lines."""
+
+    title: str
+    right: bool = False
+    wraps: bool = False
+    style: str = ""
+
+
+class Cell(NamedTuple):
+    """A piece of text in a style."""
+
+    text: str
+    style: str = ""
+
+
+Words = str | Cell | Sequence[Cell | str]
+
+
+class Screen:
+    """What answers for people are written to."""
+
+    def __init__(self) -> None:
+        piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        self._console = Console(
+            file=sys.stdout,
+            width=WIDTH_OF_A_PIPE if piped else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        self.is_ascii = not (sys.stdout.encoding or "").lower().startswith("utf")
+        self._indent = 0
+
+    @property
+    def width(self) -> int:
+        """How many columns are left."""
+        return self._console.width - self._indent
+
+    def line(self, *words: Words) -> None:
+        """One line, or a paragraph where it is long; without words an empty line."""
+        self._show(self._text(words))
+
+    def title(self, text: str) -> None:
+        """The head of a section."""
+        self._show(self._text([Cell(text, STRONG)]))
+
+    @contextmanager
+    def indented(self) -> Iterator[None]:
+        """What is shown meanwhile stands further in."""
+        self._indent += INDENT
+        try:
+            yield
+        finally:
+            self._indent -= INDENT
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Words]]) -> None:
+        """A table with a head."""
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=STRONG)
+        for column in columns:
+            table.add_column(
+                self._fit(column.title),
+                justify="right" if column.right else "left",
+                no_wrap=not column.wraps,
+                min_width=min(len(column.title), WIDEST_TITLE),
+                overflow="fold",
+                style=column.style or None,
+            )
+        for row in rows:
+            table.add_row(*(self._text([words]) for words in row))
+        # A narrow terminal breaks the lines of a wide table itself; nothing of it is cut off.
+        options = self._console.options.update(max_width=WIDER_THAN_ANY)
+        with self._at_least(
+            measure_renderables(self._console, options, [table]).minimum + self._indent + GAP
+        ):
+            self._show(table)
+
+    @contextmanager
+    def _at_least(self, width: int) -> Iterator[None]:
+        before = self._console.width
+        self._console.width = max(before, width)
+        try:
+            yield
+        finally:
+            self._console.width = before
+
+    def facts(self, rows: Iterable[tuple[str, Words]]) -> None:
+        """Names and what stands behind them, one pair a line."""
+        grid = Table.grid(padding=(0, GAP, 0, 0))
+        grid.add_column(style=WEAK, no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, words in rows:
+            grid.add_row(self._text([name]), self._text([words]))
+        self._show(grid)
+
+    def _show(self, what: RenderableType) -> None:
+        if self._indent and not (isinstance(what, Text) and not what.plain):
+            what = Padding(what, (0, 0, 0, self._indent), expand=False)
+        with self._console.capture() as captured:
+            self._console.print(what)
+        # Tables fill their columns with blanks, which nobody wants at the end of a line.
+        sys.stdout.write(_BLANKS_AT_END.sub("", captured.get()))
+
+    def _text(self, words: Iterable[Words]) -> Text:
+        text = Text(overflow="fold")
+        for part in words:
+            for piece in (part,) if isinstance(part, str | Cell) else part:
+                content, style = piece if isinstance(piece, Cell) else (piece, "")
+                text.append(self._fit(content), style or None)
+        return text
+
+    def _fit(self, text: str) -> str:
+        return text.translate(_ASCII) if self.is_ascii else text
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun: `1 host`, `2 hosts`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def seconds(number: float) -> str:
+    """A time for people: `4.1 s`, `12 min 5 s`, `1 h 30 min`."""
+    if number < 60:
+        return f"{number:.1f} s"
+    whole = round(number)
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(number / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """The names, or the first of many and how many more."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1:,} more"

@@ -1,0 +1,1 @@
+"""The embedded simulated fleet, as package data."""

@@ -1,0 +1,82 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from vgpu_migrate.errors import InputError, OutsideError
+from vgpu_migrate.files import atomic_write, read_bytes
+
+
+def mode_of(path: Path) -> int:
+    """Permission bits."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_is_the_owners_alone(tmp_path: Path) -> None:
+    """What is written can be read back, by its owner only, and nothing else is left behind."""
+    path = tmp_path / "plan.json"
+    atomic_write(path, b"{}")
+    assert (path.read_bytes(), mode_of(path)) == (b"{}", 0o600)
+    assert os.listdir(tmp_path) == ["plan.json"]
+
+
+def test_a_file_is_replaced_with_its_mode(tmp_path: Path) -> None:
+    """The mode is the one asked for, whatever was there."""
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    path.chmod(0o666)
+    atomic_write(str(path), b"new", mode=0o644)
+    assert (path.read_bytes(), mode_of(path)) == (b"new", 0o644)
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """A symbolic link's target is replaced, not the link."""
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    atomic_write(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    """A directory in the place of the file, or none around it, is the caller's mistake."""
+    with pytest.raises(InputError, match="is a directory"):
+        atomic_write(tmp_path, b"")
+    with pytest.raises(InputError, match="no directory"):
+        atomic_write(tmp_path / "no" / "f", b"")
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk fails, what was there is still there and no temporary file is left."""
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutsideError, match="cannot be written: No space left on device"):
+        atomic_write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("no/such", "no/such: no such file; wanted a plan"),
+        ("a\0b", "'a\\x00b': not a path; wanted a plan"),
+        ("x" * 5000, f"{'x' * 5000}: File name too long; wanted a plan"),
+    ],
+)
+def test_paths_that_lead_nowhere(path: str, line: str) -> None:
+    """A path that cannot be read is the caller's mistake, told as what was wanted there."""
+    with pytest.raises(InputError) as caught:
+        read_bytes(path, what="a plan")
+    assert str(caught.value) == line

@@ -1,13 +1,15 @@
-"""A million vgpus against a hundred thousand gpus: who runs where, live, and who runs nowhere.
+"""A million vgpus against a hundred thousand gpus: who goes live where, and who nowhere.
 
-    python benchmarks/classes.py [--data zipf|adversarial] [--runs 7] [--json]
+    python benchmarks/classes.py [--data zipf|adversarial] [--runs 7] [--vgpus N] [--gpus N] [--json]
 
-One process makes the columns of a data set and saves them, one answers with `ClassMatrix`, one with Polars.
-The last two report the seconds of each run and their own peak memory, and must agree on both counts.
+`class_data.py` makes the columns of a data set in a process of its own. One process then answers with
+`ClassMatrix`, others with Polars (`class_polars.py`); each reports the seconds of every run and its own peak
+memory, interpreter, libraries and data included. All must give the same two counts. Then hosts change, eight
+gpus at a time, and the matrix so updated must equal one built afresh.
 
-`zipf` is a fleet: hosts of eight gpus of one board and one driver, vgpus that sit on those gpus, guest drivers
-of real releases that negotiated with the real range of their host; everything is Zipf-distributed.
-`adversarial` has every attribute uniform and independent over many values, so that hardly two vgpus are alike.
+`zipf` is a fleet: hosts of eight gpus of one board and driver, vgpus that sit on those gpus, guest drivers of
+real releases with the version they negotiate there; everything is Zipf-distributed, some VMs are hibernated.
+`adversarial` has every attribute uniform and independent over many values: hardly two vgpus are alike.
 """
 
 from __future__ import annotations
@@ -20,117 +22,148 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-VGPUS, GPUS, GPUS_PER_HOST = 1_000_000, 100_000, 8
-DATA = ("zipf", "adversarial")
-SEED = 20261123
-LAYOUTS: tuple[tuple[int, ...], ...] = (
-    (),
-    (3, 3),
-    (7,),
-    (4, 3),
-    (2, 2, 3),
-    (1, 1, 1, 1, 1, 1, 1),
-    (3, 2, 2),
-    (2, 2, 2, 1),
-    (4, 2, 1),
-    (1, 1, 2, 3),
-)
-HOSTS_CHANGED = 50
+from vgpu_migrate.compat.columns import GpuColumns, VgpuColumns, Vocabulary
+from vgpu_migrate.compat.matrix import ClassMatrix
+from vgpu_migrate.nvml import States
 
-Numbers = npt.NDArray[Any]
-Columns = dict[str, Numbers]
+HERE = Path(__file__).parent
+KINDS = ("zipf", "adversarial")
+QUERIES = ("expression", "keys")
+GPUS_PER_HOST, HOSTS_CHANGED = 8, 49
+NEW_RANGES = ((0x120001, 0x1A0001), (0x180001, 0x1C0001), (0x70001, 0x1B0001))
 
 
-# ---- data -------------------------------------------------------------------------------------------------
+def load_vgpus(folder: Path) -> VgpuColumns:
+    """The vgpus' columns."""
+    return VgpuColumns(*[np.load(folder / f"vgpu.{item.name}.npy") for item in fields(VgpuColumns)])
 
 
-class Chooser:
-    """Seeded choices, Zipf-distributed over the values in the order given, or uniform."""
-
-    def __init__(self, *, seed: int, skewed: bool) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.skewed = skewed
-
-    def index(self, values: int, size: int, exponent: float = 1.3) -> npt.NDArray[np.intp]:
-        """Indices of `values` things."""
-        if not self.skewed:
-            return self.rng.integers(0, values, size)
-        weights = 1 / np.arange(1, values + 1) ** exponent
-        return self.rng.choice(values, size, p=weights / weights.sum())
-
-    def pick(self, values: Sequence[int] | Numbers, size: int, exponent: float = 1.3) -> Numbers:
-        """Some of the values."""
-        return np.asarray(values)[self.index(len(values), size, exponent)]
-
-    def flag(self, size: int, share: float) -> npt.NDArray[np.uint8]:
-        """Ones with this share, zeros else; half and half where nothing is skewed."""
-        return (self.rng.random(size) < (share if self.skewed else 0.5)).astype(np.uint8)
+def load_gpus(folder: Path) -> GpuColumns:
+    """The gpus' columns."""
+    return GpuColumns(*[np.load(folder / f"gpu.{item.name}.npy") for item in fields(GpuColumns)])
 
 
-def layout_codes() -> Numbers:
-    """The code of each of `LAYOUTS` in the vocabulary of `vocabulary()`."""
-    return np.arange(1, len(LAYOUTS) + 1, dtype=np.uint16)
-
-
-def zipf(vgpus: int, gpus: int) -> tuple[Columns, Columns]:
-    """A fleet as one may meet it."""
-    from vgpu_migrate import facts
-
-    choose = Chooser(seed=SEED, skewed=True)
-    boards = list(facts.boards().values())
-    drivers = [
-        found
-        for name in dict.fromkeys(row.host_linux for row in facts.releases() if row.host_linux)
-        if (found := facts.host_driver(name)).preset_range is not None
-    ]
-    guests = [
-        facts.guest_driver(name)
-        for name in dict.fromkeys(row.guest_linux for row in facts.releases() if row.guest_linux)
-    ]
-    hosts = -(-gpus // GPUS_PER_HOST)
-    host_of = np.arange(gpus) // GPUS_PER_HOST
-    board_order = choose.rng.permutation(len(boards))
-    board = board_order[choose.index(len(boards), hosts, 1.1)][host_of]
-    driver = choose.index(len(drivers), hosts, 1.1)[host_of]
-    has_mig = np.array([item.mig_slices >= 7 for item in boards])[board]
-    layout = np.where(has_mig, choose.index(len(LAYOUTS), gpus), 0)
-    ranges = np.array([item.preset_range for item in drivers], dtype=np.uint32)[driver]
-    gpu = {
-        "board": board.astype(np.uint8),
-        "mig_enabled": (layout > 0).astype(np.uint8),
-        "types": np.zeros(gpus, dtype=np.uint8),
-        "range_min": ranges[:, 0],
-        "range_max": ranges[:, 1],
-        "host_driver": driver.astype(np.uint16),
-        "ecc": choose.flag(gpus, 0.93),
-        "sriov": np.array([item.sriov_by_default for item in boards], dtype=np.uint8)[board],
-        "topology": choose.pick([0, 1, 2, 3], gpus, 2.0).astype(np.uint32),
-        "mig": layout_codes()[layout],
-        "migration": choose.flag(gpus, 0.99),
-        "profile": np.zeros(gpus, dtype=np.uint8),
+def answer(folder: Path, runs: int) -> dict[str, Any]:
+    """Build the matrix and count, some times; then change hosts one by one."""
+    vgpus, gpus, words = load_vgpus(folder), load_gpus(folder), Vocabulary()
+    seconds = []
+    for _ in range(runs):
+        matrix = None
+        start = time.perf_counter()
+        matrix = ClassMatrix(vgpus, gpus, words)
+        pairs = matrix.compatible_pairs(States.LIVE)
+        without_target = matrix.vgpus_without_target(States.LIVE)
+        seconds.append(time.perf_counter() - start)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert matrix is not None
+    return {
+        "seconds": seconds,
+        "peak_mb": peak_mb,
+        "vgpu_classes": len(matrix.vgpus.keys),
+        "gpu_classes": len(matrix.gpus.keys),
+        "pairs": pairs,
+        "without_target": without_target,
+        "change_seconds": change_hosts(matrix, vgpus, gpus, words),
     }
-    at = choose.rng.integers(0, gpus, vgpus)
-    types = [
-        [[item.row for item in facts.types_of_board(key.key) if item.is_mig_backed == mig] for mig in (False, True)]
-        for key in boards
-    ]
-    table = np.array(
-        [
-            [(choose.rng.permutation(rows) if rows else [0])[: 10_000].tolist() for rows in pair]
-            for pair in [[sum(([row] for row in rows), []) for rows in pair] for pair in types]
-        ],
-        dtype=object,
+
+
+def change_hosts(matrix: ClassMatrix, vgpus: VgpuColumns, gpus: GpuColumns, words: Vocabulary) -> list[float]:
+    """Give one host after another a new driver's range; the seconds each took. The result must be right."""
+    rng = np.random.default_rng(1)
+    seconds = []
+    hosts = rng.choice(len(gpus) // GPUS_PER_HOST, HOSTS_CHANGED, replace=False)
+    for number, host in enumerate(hosts.tolist()):
+        rows = range(host * GPUS_PER_HOST, (host + 1) * GPUS_PER_HOST)
+        for column, value in zip(
+            (gpus.range_min, gpus.range_max), NEW_RANGES[number % len(NEW_RANGES)], strict=True
+        ):
+            column[rows.start : rows.stop] = value
+        changed = GpuColumns(*[getattr(gpus, item.name)[rows.start : rows.stop] for item in fields(gpus)])
+        start = time.perf_counter()
+        matrix.change_gpus(rows, changed)
+        seconds.append(time.perf_counter() - start)
+    fresh = ClassMatrix(vgpus, gpus, words)
+    everyone = slice(None)
+    for state in (States.LIVE, States.HIBERNATE):
+        now = matrix.reach(state)[matrix.vgpus.class_of(everyone)]
+        wanted = fresh.reach(state)[fresh.vgpus.class_of(everyone)]
+        assert np.array_equal(now, wanted), f"{state.name}: the updated matrix differs from a fresh one"
+    return seconds
+
+
+def in_process(*arguments: str) -> dict[str, Any]:
+    """What a script of this folder prints, run in a process of its own."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout or "{}")
+    return found
+
+
+def measure(kind: str, *, runs: int, vgpus: int, gpus: int) -> dict[str, Any]:
+    """One data set: ours and Polars, each in its own process, the counts compared."""
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = ("--vgpus", str(vgpus), "--gpus", str(gpus))
+        in_process(str(HERE / "class_data.py"), kind, folder, *sizes)
+        times = ("--runs", str(runs))
+        found = {"ours": in_process(str(HERE / "classes.py"), "--answer", folder, *times)}
+        for query in QUERIES:
+            found[f"polars, {query}"] = in_process(
+                str(HERE / "class_polars.py"), folder, "--query", query, *times
+            )
+    counts = {(each["pairs"], each["without_target"]) for each in found.values()}
+    if len(counts) != 1:
+        raise SystemExit(f"{kind}: the counts differ: {counts}")
+    return found
+
+
+def show(kind: str, found: dict[str, Any], vgpus: int, gpus: int) -> None:
+    """One data set as a table."""
+    ours = found["ours"]
+    print(f"{kind}: {vgpus:,} vgpus in {ours['vgpu_classes']:,} classes, ", end="")
+    print(f"{gpus:,} gpus in {ours['gpu_classes']:,} classes")
+    print(f"  live pairs {ours['pairs']:,}, vgpus without a live target {ours['without_target']:,}")
+    for name, each in found.items():
+        median, worst = statistics.median(each["seconds"]), max(each["seconds"])
+        ratio = median / statistics.median(ours["seconds"])
+        threads = f"{each.get('threads', 1)} threads"
+        figures = f"{median:8.3f} s  (worst {worst:.3f}) {each['peak_mb']:6.0f} MB {ratio:6.1f} x"
+        print(f"  {name:20}{figures}, {threads}")
+    changes = ours["change_seconds"]
+    print(
+        f"  one host changed    {statistics.median(changes) * 1e3:8.2f} ms (worst {max(changes) * 1e3:.2f})"
     )
-    return _zipf_vgpus(choose, at, gpu, table, guests), gpu
 
 
-def _zipf_vgpus(choose: Chooser, at: Numbers, gpu: Columns, types: Numbers, guests: list[Any]) -> Columns:
-    raise NotImplementedError
+def main() -> None:
+    """Measure the data sets named, or answer one that is made."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", choices=KINDS, action="append", help="default: both")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--vgpus", type=int, default=1_000_000)
+    parser.add_argument("--gpus", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--answer", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.answer:
+        print(json.dumps(answer(given.answer, given.runs)))
+        return
+    results = {
+        kind: measure(kind, runs=given.runs, vgpus=given.vgpus, gpus=given.gpus)
+        for kind in given.data or KINDS
+    }
+    if given.json:
+        print(json.dumps(results))
+        return
+    for kind, found in results.items():
+        show(kind, found, given.vgpus, given.gpus)
+
+
+if __name__ == "__main__":
+    main()

@@ -47,7 +47,9 @@ def answer(scenario: dict[str, Any]) -> dict[str, Any]:
 
 def environment() -> dict[str, str]:
     """An environment in which answers are the same everywhere."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TTY_COMPATIBLE")
+    }
     return kept | {"COLUMNS": COLUMNS, "NO_COLOR": "1", "PYTHONUTF8": "1"}
 
 

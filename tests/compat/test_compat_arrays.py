@@ -180,7 +180,7 @@ class ChangingGpus(RuleBasedStateMachine):
         """Some gpus get other traits, under profiles that were there from the start."""
         rows = data.draw(st.lists(st.integers(0, len(self.gpus) - 1), unique=True, max_size=3))
         sized = st.tuples(gpu_traits(SAME_BOARDS), st.sampled_from(self.profiles))
-        new = data.draw(st.lists(sized, min_size=len(rows), max_size=len(rows)))
+        new = [data.draw(sized | st.sampled_from(self.gpus)) for _ in rows]
         self.matrix.change_gpus(rows, gpu_columns(new, self.words))
         for row, changed in zip(rows, new, strict=True):
             self.gpus[row] = changed
@@ -207,6 +207,21 @@ def test_one_gpu_may_change_any_number_of_times() -> None:
         changed = (a_gpu(range_max=0x140001 + number, topology=number % 70), Profile.DEFAULT)
         matrix.change_gpus([number % 2], gpu_columns([changed], words))
         gpus[number % 2] = changed
+    assert_same(matrix, vgpus, gpus)
+
+
+def test_a_gpu_that_stays_as_it_is() -> None:
+    """A change to the traits a gpu has already changes no count, alone or beside one that does change."""
+    words, vgpus = Vocabulary(), [a_vgpu(), a_vgpu(ecc=False)]
+    gpus = [(a_gpu(), Profile.DEFAULT), (a_gpu(), Profile.DEFAULT)]
+    matrix = a_matrix(vgpus, gpus, words)
+    matrix.reach(States.LIVE)
+    matrix.change_gpus([0], gpu_columns(gpus[:1], words))
+    assert_same(matrix, vgpus, gpus)
+    gpus[1] = (a_gpu(ecc=False), Profile.DEFAULT)
+    matrix.change_gpus([0, 1], gpu_columns(gpus, words))
+    assert_same(matrix, vgpus, gpus)
+    matrix.change_gpus([], gpu_columns([], words))
     assert_same(matrix, vgpus, gpus)
 
 

@@ -257,6 +257,21 @@ def test_rooms_are_found_where_there_are_any(
         assert all(not overfull(gpu, tenants) for gpu, tenants in zip(gpus, there, strict=True))
 
 
+MIG_TYPES = tuple(facts.vgpu_type(name) for name in ("A100-1-5C", "A100-2-10C", "A100-3-20C", "A100-4-20C"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    layouts=st.lists(st.sampled_from([(3, 3), (4, 3), (2, 2, 3), (1, 1, 2, 3)]), min_size=1, max_size=2),
+    types=st.lists(st.sampled_from(MIG_TYPES), min_size=1, max_size=4),
+)
+def test_rooms_are_found_in_gpu_instances(layouts: list[tuple[int, ...]], types: list[VgpuType]) -> None:
+    """The same for MIG: several vgpus find their GPU instances exactly where trying everything does."""
+    gpus = [a_gpu("A100", mig=layout) for layout in layouts]
+    there: list[list[Tenant]] = [[] for _ in gpus]
+    assert (find_rooms(gpus, there, types) is not None) == room_by_trying_all(gpus, there, types)
+
+
 def test_rooms_need_the_search_to_go_back() -> None:
     """The first free place for one vgpu may have to be given up so that the other fits too."""
     gpu = a_gpu("A10", mode=MIXED)

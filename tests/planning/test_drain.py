@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.planning.fleets import a_fleet, a_gpu, a_host, a_vm, random_fleet
+from tests.planning.fleets import WIDE, a_fleet, a_gpu, a_host, a_vm, random_fleet
 
 from vgpu_migrate.errors import InputError, UnknownNameError
 from vgpu_migrate.model import Fleet, HostId, PlacementMode, Settings, VersionRange, VmState
@@ -84,12 +84,10 @@ def test_the_least_interruption_that_is_permitted(
     state: VmState, allow: States, range_there: VersionRange | None, how: str | None
 ) -> None:
     """Live before sleep before hibernate before cold, as verdict, state and owner permit."""
-    there = {"range_in_force": range_there} if range_there else {}
+    target = a_host("h2", range_in_force=range_there or WIDE)
     version = None if state is VmState.BOOTING else 0x140001
-    fleet = a_fleet(
-        [a_host("h1"), a_host("h2", **there)],
-        [a_vm("v1", "h1/0", state=state, allow=allow, vgpu_version=version)],
-    )
+    vm = a_vm("v1", "h1/0", state=state, allow=allow, vgpu_version=version)
+    fleet = a_fleet([a_host("h1"), target], [vm])
     plan = plan_of(fleet)
     assert moves(plan) == ([f"v1 {how} h2/0"] if how else [])
     assert len(plan.stuck) == (0 if how else 1)

@@ -50,9 +50,9 @@ def every_move(fleet: Fleet, vm: Vm) -> list[Move]:
                 ids = supported_placements(gpu.board, vgpu.type) if is_placed else (None,)
                 seats += [Seat(gpu.id, placement) for placement in ids]
             options.append(seats)
-        for seats in product(*options):
+        for chosen in product(*options):
             for how in WAYS:
-                move = Move(vm.id, how, host.id, tuple(seats))
+                move = Move(vm.id, how, host.id, chosen)
                 if not isinstance(apply(fleet, move), Refusal):
                     found.append(move)
                     break

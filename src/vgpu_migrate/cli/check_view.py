@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, cast
 
@@ -100,7 +101,7 @@ def show_vm(screen: Screen, fleet: Fleet, vm: Vm) -> None:
     held = some([f"{version:#x}" for version in sorted(v for v in versions if v is not None)])
     words = [
         f"{vm.state.value} {where}",
-        some([vgpu.type.short for vgpu in vm.vgpus]),
+        _say_types(vm),
         f"vGPU version {held}" if held else "vGPU version not known",
         _say_guest(vm),
         _say_allowed(vm),
@@ -108,6 +109,11 @@ def show_vm(screen: Screen, fleet: Fleet, vm: Vm) -> None:
     if vm.host is not None:
         words.insert(1, f"host driver {fleet.hosts[vm.host].driver}")
     screen.line([Cell(vm.id, STRONG), f": {', '.join(words)}"])
+
+
+def _say_types(vm: Vm) -> str:
+    types = Counter(vgpu.type.short for vgpu in vm.vgpus)
+    return some([name if number == 1 else f"{number} × {name}" for name, number in types.items()])
 
 
 def _say_allowed(vm: Vm) -> str:
@@ -124,36 +130,39 @@ def _say_guest(vm: Vm) -> str:
 
 
 def _show_answer(screen: Screen, found: Survey, to: HostId | None) -> None:
+    is_so = is_yes(found, to=to)
+    screen.line(Cell(_say_answer(found, to), GOOD if is_so else BAD))
+
+
+def _say_answer(found: Survey, to: HostId | None) -> str:
     if to is not None:
         if to in found.left_out:
-            screen.line(Cell(f"No: {found.left_out[to]}.", BAD))
-        elif is_yes(found, to=to):
-            screen.line(Cell(f"Yes: it can move live to {to}.{_say_room(found.hosts[0])}", GOOD))
-        else:
-            screen.line(Cell(f"No: it cannot move live to {to}{_say_instead(found.hosts)}.", BAD))
-        return
+            return f"No: {found.left_out[to]}."
+        host = found.hosts[0]
+        if not host.is_live:
+            return f"No: it cannot move live to {to}{_say_instead(found, found.hosts)}."
+        return (
+            f"Yes: it can move live to {to}.{'' if host.fits else ' But it has no room there as it stands.'}"
+        )
     others = [host for host in found.hosts if host.host != found.vm.host]
     live = [host for host in others if host.is_live]
+    if not others:
+        return "No: there is no other host that it could move to."
+    only = f"{others[0].host}, the only other host" if len(others) == 1 else ""
     if not live:
-        screen.line(
-            Cell(
-                f"No: it can move live to none of {count(len(others), 'other host')}{_say_instead(others)}.",
-                BAD,
-            )
+        where = (
+            f"cannot move live to {only}" if only else f"can move live to none of {len(others):,} other hosts"
         )
-        return
+        return f"No: it {where}{_say_instead(found, others)}."
     roomy = [host.host for host in live if host.fits]
     room = f"room as they stand: {some(roomy)}" if roomy else "none of them has room as it stands"
-    screen.line(
-        Cell(f"Yes: it can move live to {len(live)} of {count(len(others), 'other host')}; {room}.", GOOD)
-    )
+    if only:
+        room = "it has room there" if roomy else "but it has no room there as it stands"
+    where = only or f"{len(live):,} of {len(others):,} other hosts"
+    return f"Yes: it can move live to {where}; {room}."
 
 
-def _say_room(host: HostAnswer) -> str:
-    return "" if host.fits else " But it has no room there as it stands."
-
-
-def _say_instead(hosts: Sequence[HostAnswer]) -> str:
+def _say_instead(found: Survey, hosts: Sequence[HostAnswer]) -> str:
     """The states that are left, which the owner may or may not accept."""
     left = States.NONE
     for host in hosts:
@@ -161,7 +170,8 @@ def _say_instead(hosts: Sequence[HostAnswer]) -> str:
     if not left:
         return ", nor in any other state"
     ways = " or ".join(_SAID[word] for word in reversed(left.words))
-    return f"; {ways} it can move to {some([host.host for host in hosts if host.states], 4)}"
+    verb = "move to" if found.vm.state.holds_vgpus else "start on"
+    return f"; {ways} it can {verb} {some([host.host for host in hosts if host.states], 4)}"
 
 
 _SAID = {"cold": "powered off", "hibernate": "hibernated", "sleep": "asleep", "live": "live"}

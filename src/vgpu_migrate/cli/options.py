@@ -43,7 +43,7 @@ def complete_host(ctx: click.Context, param: click.Parameter, incomplete: str) -
     """The fleet's hosts whose ids begin so, without those already on the line."""
     from vgpu_migrate.cli import fleets
 
-    fleet = fleets.read_quietly(ctx.params.get("fleet"))
+    fleet = fleets.read_quietly(_fleet_on_the_line(ctx))
     given = ctx.params.get(param.name or "") or ()
     return [] if fleet is None else _beginning(incomplete, fleet.hosts, without=given)
 
@@ -52,8 +52,13 @@ def complete_vm(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     """The fleet's VMs whose ids begin so."""
     from vgpu_migrate.cli import fleets
 
-    fleet = fleets.read_quietly(ctx.params.get("fleet"))
+    fleet = fleets.read_quietly(_fleet_on_the_line(ctx))
     return [] if fleet is None else _beginning(incomplete, fleet.vms)
+
+
+def _fleet_on_the_line(ctx: click.Context) -> str | None:
+    # Where the line ends in an option that still lacks its value, click leaves the arguments unsorted.
+    return ctx.params.get("fleet") or next(iter(ctx.args), None)
 
 
 def _beginning(incomplete: str, names: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:

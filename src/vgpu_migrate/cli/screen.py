@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.measure import measure_renderables
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -22,8 +22,8 @@ from rich.text import Text
 WIDTH_OF_A_PIPE = 100
 INDENT = 2
 GAP = 2
-WIDEST_TITLE = 12
-WIDER_THAN_ANY = 10_000
+LONGEST_WORD = 24
+"""Longer words may be broken where there is no room."""
 
 _BLANKS_AT_END = re.compile(r" +$", re.MULTILINE)
 
@@ -89,30 +89,32 @@ class Screen:
             self._indent -= INDENT
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Words]]) -> None:
-        """A table with a head."""
-        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=STRONG)
-        for column in columns:
+        """A table with a head. A narrow terminal breaks the lines of a wide one; nothing is cut off."""
+        table = Table(box=None, padding=(0, GAP, 0, 0), header_style=STRONG)
+        cells = [[self._text([words]) for words in row] for row in rows]
+        least = 0
+        for number, column in enumerate(columns):
+            title = Text(self._fit(column.title))
+            narrowest = max(_narrowest(text, column) for text in (title, *(row[number] for row in cells)))
+            least += narrowest + GAP
             table.add_column(
-                self._fit(column.title),
+                title,
                 justify="right" if column.right else "left",
                 no_wrap=not column.wraps,
-                min_width=min(len(column.title), WIDEST_TITLE),
+                min_width=narrowest,
                 overflow="fold",
                 style=column.style or None,
             )
-        for row in rows:
-            table.add_row(*(self._text([words]) for words in row))
-        # A narrow terminal breaks the lines of a wide table itself; nothing of it is cut off.
-        options = self._console.options.update(max_width=WIDER_THAN_ANY)
-        with self._at_least(
-            measure_renderables(self._console, options, [table]).minimum + self._indent + GAP
-        ):
+        for row in cells:
+            table.add_row(*row)
+        # The gap behind the last column is cut off again.
+        with self._width(max(self._console.width + GAP, least + self._indent)):
             self._show(table)
 
     @contextmanager
-    def _at_least(self, width: int) -> Iterator[None]:
+    def _width(self, width: int) -> Iterator[None]:
         before = self._console.width
-        self._console.width = max(before, width)
+        self._console.width = width
         try:
             yield
         finally:
@@ -145,6 +147,13 @@ class Screen:
 
     def _fit(self, text: str) -> str:
         return text.translate(_ASCII) if self.is_ascii else text
+
+
+def _narrowest(text: Text, column: Column) -> int:
+    """The least width at which a cell reads well: its longest line, or where it wraps its longest word."""
+    if not column.wraps:
+        return max((cell_len(line) for line in text.plain.splitlines()), default=0)
+    return min(LONGEST_WORD, max((cell_len(word) for word in text.plain.split()), default=0))
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -8,6 +8,9 @@ outside the blocks is the board row's hit.
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,7 +27,7 @@ from vgpu_migrate.compat.factors import (
     factor_shapes,
     states_left,
 )
-from vgpu_migrate.nvml import ALL_STATES, States
+from vgpu_migrate.nvml import States
 
 KeyArray = npt.NDArray[np.uint64]
 CountArray = npt.NDArray[np.int64]
@@ -232,22 +235,43 @@ class ClassMatrix:
         return self._member
 
     def _recount(self, before: KeyArray, after: KeyArray) -> None:
-        """Take one gpu of each class in `before` out of the counts, and add one of each in `after`."""
-        keys, at = np.unique(np.concatenate([before, after]), return_inverse=True)
-        changes = np.bincount(at, np.repeat([-1, 1], len(before)), len(keys)).astype(np.int64)
-        keys, changes = keys[changes != 0], changes[changes != 0]
-        boards = keys >> self.gpus.board_shift
-        for board in np.unique(boards):
-            block, of_board = self.vgpus.block(int(board)), boards == board
-            left = self._columns(block, keys[of_board])
-            for state, found in self._reach.items():
-                found[block] += (left & np.uint8(state) != 0) @ changes[of_board]
+        """Count anew for gpus that went from the classes in `before` to those in `after`."""
+        for (old, new), gpus in Counter(zip(before.tolist(), after.tolist(), strict=True)).items():
+            if old == new:
+                continue
+            if old >> int(self.gpus.board_shift) == new >> int(self.gpus.board_shift):
+                self._add([old, new], [-gpus, gpus])
+            else:
+                self._add([old], [-gpus])
+                self._add([new], [gpus])
 
-    def _columns(self, vgpus: slice, gpu_keys: KeyArray) -> npt.NDArray[np.uint8]:
-        """The states in which some vgpu classes run on some gpu classes of their board, as bits."""
-        left = np.full((vgpus.stop - vgpus.start, len(gpu_keys)), int(ALL_STATES), dtype=np.uint8)
-        for number, factor in enumerate(self.factors):
-            allowed = states_left()[factor.hits[:, self.gpus.codes_of(gpu_keys, number)]]
-            if not (allowed == int(ALL_STATES)).all():
-                left &= allowed[self.vgpus.codes(number, vgpus)]
-        return left
+    def _add(self, gpu_keys: list[int], gpus: list[int]) -> None:
+        """Add numbers of gpus of some classes of one board to the counts.
+
+        Factors in which these classes are alike go first, the most selective at the head: few vgpu classes
+        are left for the others.
+        """
+        gpu_classes = np.array(gpu_keys, dtype=np.uint64)
+        codes = [self.gpus.codes_of(gpu_classes, number).tolist() for number in range(len(self.factors))]
+        counted = np.uint8(functools.reduce(operator.or_, self._reach))
+        alike = {
+            number: states_left()[self.factors[number].hits[:, of_factor[0]]] & counted
+            for number, of_factor in enumerate(codes)
+            if len(set(of_factor)) == 1
+        }
+        positions = self.vgpus.block(gpu_keys[0] >> int(self.gpus.board_shift))
+        keys, members = self.vgpus.keys[positions], np.arange(positions.start, positions.stop)
+        left = np.full(len(members), counted)
+        for number in sorted(alike, key=lambda number: np.count_nonzero(alike[number]) / len(alike[number])):
+            left &= alike[number].take(self.vgpus.codes_of(keys, number))
+            kept = np.flatnonzero(left != 0)
+            keys, members, left = keys[kept], members[kept], left[kept]
+        differing = [number for number in range(len(self.factors)) if number not in alike]
+        tuples = {number: self.vgpus.codes_of(keys, number) for number in differing}
+        for position, change in enumerate(gpus):
+            allowed = left.copy()
+            for number in differing:
+                hits = self.factors[number].hits[:, codes[number][position]]
+                allowed &= states_left()[hits].take(tuples[number])
+            for state, found in self._reach.items():
+                found[members] += change * (allowed & np.uint8(state) != 0)

@@ -50,6 +50,10 @@ class Board(msgspec.Struct, frozen=True):
     pci_ids: tuple[PciId, ...]
     source: str
 
+    def __hash__(self) -> int:
+        # Rows are unique, and hashing every field costs as much as what is looked up.
+        return self.row
+
     @property
     def framebuffer_gib(self) -> int:
         """Framebuffer in whole GiB: the region in which placement ids are offsets."""
@@ -93,6 +97,10 @@ class VgpuType(msgspec.Struct, frozen=True, dict=True):
     cuda: bool
     source: str
     type_id_source: str
+
+    def __hash__(self) -> int:
+        # As for boards.
+        return self.row
 
     @property
     def is_mig_backed(self) -> bool:

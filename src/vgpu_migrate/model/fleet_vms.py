@@ -20,7 +20,7 @@ from vgpu_migrate.model.fleet_hosts import HostReader, check_name, type_names, w
 from vgpu_migrate.model.fleet_report import BROKEN, shown, spell
 from vgpu_migrate.model.negotiation import negotiate
 from vgpu_migrate.model.placement import supported_placements
-from vgpu_migrate.model.values import Gpu, GpuId, HostId, PlacementMode, Vgpu, Vm, VmId, VmState
+from vgpu_migrate.model.values import Gpu, GpuId, Host, HostId, PlacementMode, Vgpu, Vm, VmId, VmState
 from vgpu_migrate.nvml import STATE_BY_WORD, GuestInfoState, States, VersionRange, VgpuMetadata
 
 # Tuples, because members of enumerations are slow to hash; the most common state stands first.
@@ -56,7 +56,9 @@ class VmReader:
         self._index_by_uuid: dict[str, int] = {}
         self._index_by_domid: dict[tuple[str, int], int] = {}
         self._types = type_names()
+        self._ids_by_row: dict[int, tuple[int, ...]] = {}
         self._gpus: Mapping[Any, Gpu] = hosts.gpus
+        self._hosts: Mapping[Any, Host] = hosts.hosts
 
     def read_all(self, vms: Any) -> None:
         """Read the list of VMs; BROKEN is one that could not be read."""
@@ -132,7 +134,7 @@ class VmReader:
             if state in _HOLDS:
                 self.findings.wrong(f"vms[{index}].host", "missing", f"wanted the host that it is {state} on")
             return None
-        host = self.hosts.hosts.get(HostId(given))
+        host = self._hosts.get(given)
         if host is None:
             if not self.hosts.has_unread_ids:
                 self.findings.unknown(f"vms[{index}].host", "host", given, self.hosts.hosts.keys())
@@ -164,7 +166,7 @@ class VmReader:
         if gpu is None or gpu.host != host_id or not holds:
             self._tell_missing_gpu(vgpu, vm, host_id, index, position)
             gpu = None
-        placement = whole(vgpu.placement)
+        placement = None if vgpu.placement is UNSET else whole(vgpu.placement)
         record = self._record(vgpu, index, position) if vgpu.record else None
         value = Vgpu(
             type=vgpu_type or BROKEN,
@@ -217,8 +219,11 @@ class VmReader:
             and vgpu_type.is_mig_backed == bool(gpu.mig)
             and not gpu.types
             and gpu.is_vgpu_host
-            and gpu.mode is PlacementMode.EQUAL
-            and placement is None
+            and (
+                placement is None
+                if gpu.mode is PlacementMode.EQUAL
+                else placement in self._legal_ids(gpu, vgpu_type)
+            )
         ):
             return True
         problem = self._misfit(gpu, vgpu_type, placement)
@@ -245,13 +250,20 @@ class VmReader:
             if placement is None:
                 return None
             return "placement", str(placement), f"wanted none: {name} is not of mixed-size mode"
-        legal = supported_placements(gpu.board, vgpu_type)
+        legal = self._legal_ids(gpu, vgpu_type)
+        if placement in legal:
+            return None
         ids = ", ".join(map(str, legal)) or "none at all"
         if placement is None:
             return "placement", "missing", f"wanted an id on the mixed-size gpu {name}: {ids}"
-        if placement not in legal:
-            return "placement", str(placement), f"wanted an id of {short}: {ids}"
-        return None
+        return "placement", str(placement), f"wanted an id of {short}: {ids}"
+
+    def _legal_ids(self, gpu: Gpu, vgpu_type: VgpuType) -> tuple[int, ...]:
+        """The placement ids of a type of the gpu's own board; by row, which is quicker to look up."""
+        legal = self._ids_by_row.get(vgpu_type.row)
+        if legal is None:
+            legal = self._ids_by_row[vgpu_type.row] = supported_placements(gpu.board, vgpu_type)
+        return legal
 
     def _version(
         self,
@@ -270,7 +282,7 @@ class VmReader:
         state = vm.state
         if state not in _KEEPS_VERSION:
             return None
-        given = whole(vgpu.version)
+        given = None if vgpu.version is UNSET else whole(vgpu.version)
         if state is VmState.HIBERNATED:
             if record is None or record.guest_info_state is GuestInfoState.UNINITIALIZED:
                 return given
@@ -281,7 +293,7 @@ class VmReader:
             return recorded
         if given is not None or host_id is None or not vm.guest_driver:
             return given
-        return _negotiated(vm.guest_driver, self.hosts.hosts[host_id].range_in_force)
+        return _negotiated(vm.guest_driver, self._hosts[host_id].range_in_force)
 
     def _record(self, vgpu: wire.Vgpu, index: int, position: int) -> VgpuMetadata | None:
         text = str(vgpu.record)

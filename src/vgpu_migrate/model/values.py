@@ -1,7 +1,8 @@
 """The domain's values: hosts, gpus, VMs and vgpus of a fleet. Frozen, no I/O.
 
 They are msgspec structs rather than dataclasses because a fleet holds hundreds of thousands of them:
-built in C, a tenth of the time and a third of the memory.
+built in C, a tenth of the time and a third of the memory. None can be part of a reference cycle, so the
+garbage collector is told to leave them alone.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     upgrade_s: float = 1800.0
 
 
-class Gpu(msgspec.Struct, frozen=True):
+class Gpu(msgspec.Struct, frozen=True, gc=False):
     """One physical GPU. `mig` holds the slices of its GPU instances in order, empty without MIG.
 
     `types` are the types it is known to offer; empty: not listed, so all of its board's.
@@ -107,7 +108,7 @@ class Gpu(msgspec.Struct, frozen=True):
     types: tuple[VgpuType, ...]
 
 
-class Vgpu(msgspec.Struct, frozen=True):
+class Vgpu(msgspec.Struct, frozen=True, gc=False):
     """One vgpu of a VM.
 
     `vgpu_version` is the version held, None where guest info is UNINITIALIZED. `gpu` is None for a VM
@@ -122,7 +123,7 @@ class Vgpu(msgspec.Struct, frozen=True):
     record: bytes | None
 
 
-class Vm(msgspec.Struct, frozen=True):
+class Vm(msgspec.Struct, frozen=True, gc=False):
     """A virtual machine and its vgpus, in order. `allow` is what its owner accepts, as states."""
 
     id: VmId
@@ -148,7 +149,7 @@ class Vm(msgspec.Struct, frozen=True):
         return sum(vgpu.type.framebuffer_mib for vgpu in self.vgpus)
 
 
-class Host(msgspec.Struct, frozen=True):
+class Host(msgspec.Struct, frozen=True, gc=False):
     """A machine with a vGPU Manager, or without one (`has_manager` false).
 
     `preset_range` and `range_in_force` are None where neither the file nor the facts know them;

@@ -1,0 +1,71 @@
+"""`drain` and `replay`: the file written, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+from tests.cli.program import DEMO_FLEET, start
+
+
+def test_a_drain_is_written_and_its_replay_finds_nothing(tmp_path: Path) -> None:
+    """The plan file says what the screen says, and stands up to the check."""
+    path = tmp_path / "plan.json"
+    drained = start("drain", "demo", "a1", "-o", str(path))
+    assert drained.status == 0
+    assert drained.out.startswith("a1 is empty after ")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    replayed = start("replay", "demo", str(path))
+    assert (replayed.status, replayed.out, replayed.err) == (0, "0 violations in 5 steps.\n", "")
+
+
+def test_a_stuck_vm_is_a_clear_no_and_the_plan_is_written_all_the_same(tmp_path: Path) -> None:
+    """Status 1; the plan names the stuck VM."""
+    path = tmp_path / "plan.json"
+    assert start("drain", "demo", "m1", "-o", str(path)).status == 1
+    assert "train-01" in path.read_text()
+    assert start("replay", "demo", str(path)).status == 0
+
+
+def test_the_fleet_file_is_never_overwritten(tmp_path: Path) -> None:
+    """A plan written over its own fleet would lose the fleet."""
+    fleet = tmp_path / "fleet.yaml"
+    shutil.copy(DEMO_FLEET, fleet)
+    drained = start("drain", str(fleet), "a1", "-o", str(fleet))
+    assert drained.status == 2
+    assert fleet.read_text() == DEMO_FLEET.read_text()
+
+
+def test_nothing_is_written_where_the_input_is_bad(tmp_path: Path) -> None:
+    """An unknown host: status 2 and no file."""
+    path = tmp_path / "plan.json"
+    assert start("drain", "demo", "a1", "nowhere", "-o", str(path)).status == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_named_twice_is_drained_once(tmp_path: Path) -> None:
+    """Naming a host again changes nothing."""
+    assert start("drain", "demo", "a1", "a1", "--json") == start("drain", "demo", "a1", "--json")
+
+
+def test_only_the_hosts_of_to_receive() -> None:
+    """`--to` may be given several times; no other host takes anything."""
+    plan = start("drain", "demo", "a1", "--to", "a2", "--to", "a4", "--json").json
+    assert {step["target"] for step in plan["steps"]} <= {"a2", "a4"}
+
+
+def test_a_plan_comes_from_standard_input_too(tmp_path: Path) -> None:
+    """`-` is standard input for plans as for fleets."""
+    plan = start("drain", "demo", "a1", "--json").out
+    assert start("replay", "demo", "-", stdin=plan).status == 0
+    assert start("replay", "demo", "-", stdin="{}").err.endswith("problems; nothing was done\n")
+
+
+def test_a_plan_that_is_not_there_is_bad_input() -> None:
+    """Status 2, and the file is named."""
+    assert start("replay", "demo", "/nowhere.json") == (
+        2,
+        "",
+        "/nowhere.json: no such file; wanted a plan file\n",
+    )

@@ -25,6 +25,11 @@ class Exact(NamedTuple):
     interruption: int
     is_proved: bool
 
+    @property
+    def is_placed_proved(self) -> bool:
+        """Whether nobody can place more."""
+        return self.placed == self.placed_bound
+
 
 def exact(floor: Floor, cast: list[Mover], *, seconds: float = 20.0, workers: int = 4) -> Exact:
     """Solve one domain from a floor on which nobody is placed yet."""

@@ -15,7 +15,7 @@ def test_a_drain_is_written_and_its_replay_finds_nothing(tmp_path: Path) -> None
     drained = start("drain", "demo", "a1", "-o", str(path))
     assert drained.status == 0
     assert drained.out.startswith("a1 is empty after ")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     replayed = start("replay", "demo", str(path))
     assert (replayed.status, replayed.out, replayed.err) == (0, "0 violations in 5 steps.\n", "")
 

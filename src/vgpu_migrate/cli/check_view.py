@@ -65,7 +65,7 @@ def _target(target: Target) -> answers.Target:
         by="prediction",
         fits=target.fits,
         supported=cast('Literal["documented", "outside", "unknown"]', target.supported.verdict),
-        stun_s_estimate=round(target.stun_s_estimate, 3),
+        stun_s_estimate=target.stun_s_estimate,
         evidence=[
             answers.Evidence(piece.rule, piece.seen, piece.basis, piece.source, piece.remedy, piece.by)
             for piece in verdict.evidence
@@ -86,7 +86,7 @@ def show(
         if to is None:
             _show_hosts(screen, found, show_all=show_all)
         else:
-            _show_gpus(screen, fleet, found)
+            _show_gpus(screen, fleet, found, show_all=show_all)
         _show_stun(screen, found)
     _show_obstacles(screen, found, show_all=show_all)
     _show_unknown(screen, found)
@@ -155,7 +155,7 @@ def _say_answer(found: Survey, to: HostId | None) -> str:
         )
         return f"No: it {where}{_say_instead(found, others)}."
     roomy = [host.host for host in live if host.fits]
-    room = f"room as they stand: {some(roomy)}" if roomy else "none of them has room as it stands"
+    room = f"room there is now on {some(roomy)}" if roomy else "none of them has room now"
     if only:
         room = "it has room there" if roomy else "but it has no room there as it stands"
     where = only or f"{len(live):,} of {len(others):,} other hosts"
@@ -248,7 +248,7 @@ def _alike(rows: Iterable[tuple[str, _Row]]) -> Iterable[tuple[str, _Row]]:
         yield some(names[row], 3), row
 
 
-def _show_gpus(screen: Screen, fleet: Fleet, found: Survey) -> None:
+def _show_gpus(screen: Screen, fleet: Fleet, found: Survey, *, show_all: bool) -> None:
     rows: list[list[Words]] = []
     for target in found.targets:
         row = _Row(
@@ -256,7 +256,7 @@ def _show_gpus(screen: Screen, fleet: Fleet, found: Survey) -> None:
             fits=target.fits,
             supported=target.supported.verdict,
             stun_s=target.stun_s_estimate,
-            stopped_by=tuple(piece.rule for piece in target.verdict.evidence),
+            stopped_by=tuple(piece.rule for piece in _telling(target, show_all=show_all)),
         )
         cells = row.cells(screen)
         if not target.fits:

@@ -37,7 +37,7 @@ COMMANDS = {
     PROGRAM,
     cls=LazyGroup,
     table=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
     epilog="Exit status: 0 yes or done, 1 a clear no, 2 bad usage or bad input, 3 a failure outside.",
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")

@@ -28,7 +28,8 @@ from vgpu_migrate.model.planfile import How, MigrateStep, Plan, Seat, Stuck, wri
 
 MOST_STEPS_SHOWN = 60
 MOST_STUCK_SHOWN = 12
-PLAN_FILE_MODE = 0o644
+COUNTED = "fleet"
+"""The basis of what was counted in the fleet file; that needs no naming beside the counts."""
 
 
 def save(plan: Plan, path: str, *, fleet: str) -> None:
@@ -40,7 +41,7 @@ def save(plan: Plan, path: str, *, fleet: str) -> None:
     """
     if Path(path).exists() and Path(fleet).exists() and Path(path).samefile(fleet):
         raise InputError(Problem(path, "the fleet file", "wanted another file for the plan"))
-    atomic_write(path, write_plan(plan), mode=PLAN_FILE_MODE)
+    atomic_write(path, write_plan(plan))
 
 
 def show(plan: Plan, *, emptied: Sequence[HostId], show_all: bool, screen: Screen | None = None) -> None:
@@ -156,7 +157,8 @@ def _show_one_stuck(screen: Screen, item: Stuck) -> None:
     rows: list[tuple[str, Words]] = []
     for piece in item.evidence:
         rows.append((piece.rule, say_seen(piece.seen)))
-        rows.append(("", Cell(f"{piece.basis}: {piece.source}", WEAK)))
+        if piece.basis != COUNTED:
+            rows.append(("", Cell(f"{piece.basis}: {piece.source}", WEAK)))
         if piece.by is not None:
             rows.append(("", Cell(f"set by {piece.by}", NOTE)))
     remedies = item.remedies or [piece.remedy for piece in item.evidence]

@@ -59,9 +59,8 @@ class Ways(TypedDict):
 
 def ways_of(table: StateTable, vm: Vm, permitted: States) -> Ways:
     """Where a VM may go, and how, if only these ways are permitted."""
-    ways = tuple(
-        [states & permitted for states in table.states[number]] for number in table.vgpu_classes[vm.id]
-    )
+    bits = int(permitted)  # arithmetic on flags is slow, and searches do much of it
+    ways = tuple([states & bits for states in table.states[number]] for number in table.vgpu_classes[vm.id])
     levels = [4 - bits.bit_length() if bits else NEVER for bits in ways[0]]
     return Ways(ways=ways, levels=levels, possible=reduce(and_, [reduce(or_, row, 0) for row in ways]))
 

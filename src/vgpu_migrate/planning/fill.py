@@ -6,11 +6,11 @@ loses least, then an empty gpu), then the host with least coming in, then the fl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from vgpu_migrate import facts
 from vgpu_migrate.planning.cast import Mover
-from vgpu_migrate.planning.floor import MOST_SCANNED, NO_ID, Floor, Seats, capacity
+from vgpu_migrate.planning.floor import MOST_SCANNED, NO_ID, Floor, Seats, Sharing, capacity
 from vgpu_migrate.planning.geometry import best_id
 
 LEVELS = range(4)
@@ -57,7 +57,7 @@ class Seater:
         floor, type_row = self.floor, mover.types[0]
         tables = [floor.slots[type_row, c] for c in classes if (type_row, c) in floor.slots]
         for left in range(1, capacity(type_row)):
-            found = self._lightest(mover, [table[left] for table in tables if table[left]])
+            found = self.lightest(mover, [table[left] for table in tables if table[left]])
             if found is not None:
                 return found, NO_ID
         in_mixed = self._in_mixed(mover, classes, is_empty=False)
@@ -76,7 +76,7 @@ class Seater:
             return in_mixed
         board = mover.board
         empties = [self.floor.empty[board, c] for c in classes if self.floor.empty.get((board, c))]
-        found = self._lightest(mover, empties)
+        found = self.lightest(mover, empties)
         return None if found is None else (found, NO_ID)
 
     def _in_mixed(self, mover: Mover, classes: Sequence[int], *, is_empty: bool) -> tuple[int, int] | None:
@@ -91,12 +91,12 @@ class Seater:
                         options.append((found[0], mask, found[1], gpus))
         options.sort(key=lambda option: (option[0], option[1], option[3][0]))
         for _, _, placement, gpus in options:
-            gpu = self._lightest(mover, [gpus])
+            gpu = self.lightest(mover, [gpus])
             if gpu is not None:
                 return gpu, placement
         return None
 
-    def _lightest(self, mover: Mover, lists: Iterable[Sequence[int]]) -> int | None:
+    def lightest(self, mover: Mover, lists: Iterable[Sequence[int]]) -> int | None:
         """The gpu whose host has least coming in, among the first that fit; ties by number."""
         floor = self.floor
         best: tuple[float, int] | None = None
@@ -149,13 +149,8 @@ def seats_on_host(floor: Floor, host: int, mover: Mover, level: int) -> Seats | 
         options.sort()
         alike: set[tuple[int, ...]] = set()
         for _, _, gpu, room in options:
-            key = (
-                floor.gpu_class[gpu],
-                floor.lock[gpu],
-                floor.count[gpu],
-                floor.mask[gpu],
-                floor.sharing[gpu],
-            )
+            own = gpu if floor.sharing[gpu] is Sharing.MIG else -1
+            key = (floor.gpu_class[gpu], own, floor.lock[gpu], floor.count[gpu], floor.mask[gpu])
             if key in alike:
                 continue
             alike.add(key)
@@ -220,68 +215,80 @@ def _choice(seater: Seater, mover: Mover) -> int:
     return sum(len(seater.classes(mover, level)) for level in LEVELS)
 
 
-def _open_empty(seater: Seater, waiting: Sequence[Mover], level: int) -> None:
-    """Give empty gpus to the types that fill them most, until nobody waits who could use one."""
-    floor = seater.floor
-    by_type: dict[int, list[Mover]] = {}
-    for mover in waiting:
-        by_type.setdefault(mover.types[0], []).append(mover)
-    given_up: set[tuple[int, int, int]] = set()
-    while True:
-        best: tuple[int, int, int, int, int] | None = None
-        for type_row, movers in by_type.items():
-            for key in _empty_keys(floor, type_row):
-                if (type_row, *key) in given_up:
-                    continue
-                able = sum(1 for mover in movers if mover.levels[key[1]] == level)
-                if able:
-                    others = sum(
-                        1
-                        for row, other in by_type.items()
-                        if row != type_row and any(mover.levels[key[1]] == level for mover in other[:1])
-                    )
-                    rank = (-min(able, capacity(type_row)), others, -size_of(type_row), type_row, key[1])
-                    if best is None or rank < best:
-                        best = rank
-        if best is None:
-            break
-        _, _, _, type_row, gpu_class = best
-        key = (facts.board(facts.vgpu_type_by_row(type_row).board).row, gpu_class)
-        if not _open_one(seater, by_type[type_row], type_row, key, level):
-            given_up.add((type_row, *key))
-    for movers in by_type.values():
-        failed: set[int] = set()
+class _Waiting:
+    """Single movers without a place at one level, by type, and how many could use each gpu class."""
+
+    def __init__(self, movers: Sequence[Mover], classes: Iterable[int], level: int) -> None:
+        self.level = level
+        self.by_type: dict[int, list[Mover]] = {}
+        self.demand: dict[tuple[int, int], int] = {}
+        self._classes = list(classes)
         for mover in movers:
-            if mover.likeness not in failed:
-                seats = seater.seat(mover, lowest=level, highest=level)
-                if seats is None:
-                    failed.add(mover.likeness)
-                else:
-                    floor.put(mover, seats)
+            self.by_type.setdefault(mover.types[0], []).append(mover)
+            self._count(mover, 1)
+
+    def able(self, type_row: int, gpu_class: int) -> list[Mover]:
+        """Those of a type that may use a gpu class."""
+        return [mover for mover in self.by_type[type_row] if mover.levels[gpu_class] == self.level]
+
+    def remove(self, mover: Mover) -> None:
+        """One that has found a place."""
+        self.by_type[mover.types[0]].remove(mover)
+        self._count(mover, -1)
+
+    def _count(self, mover: Mover, change: int) -> None:
+        for gpu_class in self._classes:
+            if mover.levels[gpu_class] == self.level:
+                key = (mover.types[0], gpu_class)
+                self.demand[key] = self.demand.get(key, 0) + change
 
 
-def _empty_keys(floor: Floor, type_row: int) -> Iterator[tuple[int, int]]:
-    board = facts.board(facts.vgpu_type_by_row(type_row).board).row
-    for key, gpus in floor.empty.items():
-        if key[0] == board and gpus:
-            yield key
+def _open_empty(seater: Seater, movers: Sequence[Mover], level: int) -> None:
+    """Give empty gpus to the types that fill them most, until nobody waits who could use one.
 
-
-def _open_one(seater: Seater, movers: list[Mover], type_row: int, key: tuple[int, int], level: int) -> bool:
-    """Fill one empty gpu with movers of a type; False if none fits any of these gpus."""
+    Filling an empty gpu with a type gains the lesser of the type's instances and of those who wait for
+    it, which only shrinks as more are given: taking the greatest gain each time is best where gpus are
+    alike. Between equal gains the gpu class that fewer other types could use comes first.
+    """
     floor = seater.floor
-    able = [mover for mover in movers if mover.levels[key[1]] == level]
-    if not able:
-        return False
-    gpu = seater._lightest(able[0], [floor.empty[key]])
+    waiting = _Waiting(movers, sorted({gpu_class for _, gpu_class in floor.empty}), level)
+    given_up: set[tuple[int, int]] = set()
+    while True:
+        ranks = []
+        for (type_row, gpu_class), count in waiting.demand.items():
+            if count and (type_row, gpu_class) not in given_up:
+                gain = min(count, capacity(type_row))
+                others = sum(
+                    1 for (row, c), n in waiting.demand.items() if c == gpu_class and row != type_row and n
+                )
+                ranks.append((-gain, others, -size_of(type_row), type_row, gpu_class))
+        if not ranks:
+            break
+        *_, type_row, gpu_class = min(ranks)
+        if not _open_one(seater, waiting, type_row, gpu_class):
+            given_up.add((type_row, gpu_class))
+    failed: set[int] = set()
+    for mover in movers:
+        if mover.number not in floor.placed and mover.likeness not in failed:
+            seats = seater.seat(mover, lowest=level, highest=level)
+            if seats is None:
+                failed.add(mover.likeness)
+            else:
+                floor.put(mover, seats)
+
+
+def _open_one(seater: Seater, waiting: _Waiting, type_row: int, gpu_class: int) -> bool:
+    """Fill one empty gpu of a class with movers of a type; False if none fits any."""
+    floor = seater.floor
+    able = waiting.able(type_row, gpu_class)
+    empties = floor.empty.get((able[0].board, gpu_class), ())
+    gpu = next((found for mover in able if (found := seater.lightest(mover, [empties])) is not None), None)
     if gpu is None:
-        gpu = next((g for g in floor.empty[key] for m in able if floor.fits_host(floor.host_of[g], m)), None)
-    if gpu is None:
         return False
-    room = capacity(type_row)
+    room, host = capacity(type_row), floor.host_of[gpu]
     for mover in able:
-        if room and floor.fits_host(floor.host_of[gpu], mover):
+        if room and floor.fits_host(host, mover):
             floor.put(mover, ((gpu, NO_ID),))
-            movers.remove(mover)
+            waiting.remove(mover)
             room -= 1
     return True

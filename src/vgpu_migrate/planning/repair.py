@@ -7,15 +7,14 @@ back. Attempts are counted, not timed, so the same fleet gives the same plan on 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from vgpu_migrate.planning.cast import NEVER, Mover
-from vgpu_migrate.planning.fill import LEVELS, Seater, seats_on_host, size_of
-from vgpu_migrate.planning.floor import NO_ID, Floor, Seats, Sharing, capacity
-from vgpu_migrate.planning.geometry import region, regions
+from vgpu_migrate.planning.fill import Seater
+from vgpu_migrate.planning.floor import Floor, Seats, Sharing, capacity
+from vgpu_migrate.planning.openings import Openings, one_of_each
 
 DEEPEST = 3
 WIDEST = (0, 60, 40, 20)
@@ -34,9 +33,7 @@ class Repair:
         self.attempts = attempts
         self._journal: list[tuple[Mover, Seats | None]] = []
         self._seatable: dict[int, tuple[int, bool]] = {}
-        self._is_tight = any(
-            math.isfinite(left) for left in (*self.floor.memory_left, *self.floor.vcpus_left)
-        )
+        self._openings = Openings(self.floor)
 
     @property
     def left(self) -> list[Mover]:
@@ -94,7 +91,7 @@ class Repair:
         return gained
 
     def _chain(self, mover: Mover) -> bool:
-        ends = any(self._can_seat(other) for other in _one_of_each(self._placed()))
+        ends = any(self._can_seat(other) for other in one_of_each(self._placed()))
         barred = frozenset({mover.likeness})
         for depth in range(1, DEEPEST + 1):
             # A chain of movers on equal-size gpus ends in a seat that is free now; others may make one.
@@ -115,9 +112,10 @@ class Repair:
         if seats is not None:
             self._put(mover, seats)
             return True
-        if depth == 0:
+        if depth == 0 or self.attempts <= 0:
             return False
-        openings = self._openings(mover, barred, only_seatable=depth == 1)
+        self.attempts -= 1
+        openings = self._openings.of(mover, barred, self._can_seat if depth == 1 else None)
         for found, givers in islice(openings, widest):
             if self.attempts <= 0:
                 return False
@@ -138,126 +136,6 @@ class Repair:
             return True
         self._roll_back(mark, state)
         return False
-
-    def _openings(
-        self, mover: Mover, barred: frozenset[int], *, only_seatable: bool = False
-    ) -> Iterator[tuple[Seats, list[Mover]]]:
-        """Seats that a mover could have if others gave way, fewest first."""
-        if not mover.is_single:
-            yield from self._openings_together(mover)
-            return
-        found: dict[tuple[int, ...], list[tuple[Seats, list[Mover]]]] = {}
-        floor = self.floor
-        for gpu, level in self._gpus(mover):
-            host = floor.host_of[gpu]
-            for placement, givers in self._givers(gpu, mover):
-                for more in self._givers_of_host(host, mover, givers):
-                    everyone = [*givers, *more]
-                    if not everyone or any(giver.likeness in barred for giver in everyone):
-                        continue
-                    key = (len(everyone), level, *sorted([giver.likeness for giver in everyone]))
-                    options = found.setdefault(key, [])
-                    if len(options) < 2 and not (
-                        only_seatable and not all(self._can_seat(giver) for giver in everyone)
-                    ):
-                        options.append((((gpu, placement),), everyone))
-        for key in sorted(found):
-            yield from found[key]
-
-    def _gpus(self, mover: Mover) -> Iterator[tuple[int, int]]:
-        """The gpus where someone's leaving could help a mover, with its level there."""
-        floor = self.floor
-        gpus = floor.arrivals.get(mover.board, [])
-        if self._is_tight or mover.groups:
-            hosts = dict.fromkeys(floor.host_of[gpu] for there in floor.arrivals.values() for gpu in there)
-            gpus = [gpu for host in hosts for gpu in floor.gpus_of[host]]
-        for gpu in gpus:
-            level = mover.levels[floor.gpu_class[gpu]]
-            if level != NEVER:
-                yield gpu, level
-
-    def _givers(self, gpu: int, mover: Mover) -> Iterator[tuple[int, list[Mover]]]:
-        """What must leave a gpu for a mover to sit there: (placement id, movers)."""
-        floor, type_row = self.floor, mover.types[0]
-        room = floor.room(gpu, type_row)
-        if room is not None:
-            yield room, []
-            return
-        here = list(floor.here[gpu].values())
-        if not here:
-            return
-        if floor.sharing[gpu] is Sharing.MIXED:
-            yield from self._givers_of_regions(gpu, type_row, here)
-        elif floor.sharing[gpu] is Sharing.EQUAL and floor.lock[gpu] != type_row:
-            if floor.is_opened[gpu]:
-                yield NO_ID, here
-        else:
-            for giver in _one_of_each(here):
-                yield NO_ID, [giver]
-
-    def _givers_of_regions(
-        self, gpu: int, type_row: int, here: Sequence[Mover]
-    ) -> Iterator[tuple[int, list[Mover]]]:
-        taken = [
-            (region(row, placement), giver)
-            for giver in here
-            for (at, placement), row in zip(self.floor.placed[giver.number], giver.types, strict=True)
-            if at == gpu
-        ]
-        stays = self.floor.mask[gpu]
-        for mask, _ in taken:
-            stays &= ~mask
-        for start, mask in regions(type_row):
-            if not mask & stays:
-                givers = {giver.number: giver for other, giver in taken if other & mask}
-                if givers:
-                    yield start, list(givers.values())
-
-    def _givers_of_host(self, host: int, mover: Mover, leaving: Sequence[Mover]) -> Iterator[list[Mover]]:
-        """Who else must leave the host for its memory, vcpus and groups: nobody, or one of several."""
-        floor = self.floor
-        if floor.fits_host(host, mover):
-            yield []
-            return
-        memory_mib = mover.memory_mib - floor.memory_left[host] - sum(giver.memory_mib for giver in leaving)
-        vcpus = mover.vcpus and mover.vcpus - floor.vcpus_left[host] - sum(giver.vcpus for giver in leaving)
-        foes = {group for group in mover.groups if floor.groups[host][group]}
-        for giver in leaving:
-            foes.difference_update(giver.groups)
-        if not foes and memory_mib <= 0 and vcpus <= 0:
-            yield []
-            return
-        there = {number: one for gpu in floor.gpus_of[host] for number, one in floor.here[gpu].items()}
-        for giver in leaving:
-            there.pop(giver.number)
-        for giver in _one_of_each([there[number] for number in sorted(there)]):
-            if foes <= set(giver.groups) and memory_mib <= giver.memory_mib and vcpus <= giver.vcpus:
-                yield [giver]
-
-    def _openings_together(self, mover: Mover) -> Iterator[tuple[Seats, list[Mover]]]:
-        """Whole hosts cleared of this plan's movers: those that would then hold the VM."""
-        floor = self.floor
-        for host in sorted({floor.host_of[gpu] for there in floor.arrivals.values() for gpu in there}):
-            there = {number: one for gpu in floor.gpus_of[host] for number, one in floor.here[gpu].items()}
-            givers = sorted(there.values(), key=lambda one: (-sum(map(size_of, one.types)), one.number))
-            mark, state = len(self._journal), floor.state
-            for giver in givers:
-                self._take(giver)
-            seats = self._seat_on(host, mover)
-            self._roll_back(mark, state)
-            if seats is not None:
-                yield seats, givers
-
-    def _seat_on(self, host: int, mover: Mover) -> Seats | None:
-        if not self.floor.fits_host(host, mover):
-            return None
-        for level in LEVELS:
-            if not mover.possible & (8 >> level):
-                continue
-            seats = seats_on_host(self.floor, host, mover, level)
-            if seats is not None:
-                return seats
-        return None
 
     def _exchanges(self) -> bool:
         """Whether someone gave way to more than one; first the gpus this plan opened, then single movers."""
@@ -292,7 +170,7 @@ class Repair:
             return False
         floor, (gpu, _) = self.floor, self.floor.placed[giver.number][0]
         by_memory = False
-        if self._is_tight:
+        if self._openings.is_tight:
             host = floor.host_of[gpu]
             room = [
                 mover.memory_mib
@@ -327,7 +205,7 @@ class Repair:
             if mover.likeness in failed or mover.number in floor.placed:
                 continue
             may_be_here = any(mover.levels[gpu_class] != NEVER for gpu_class in classes)
-            seats = self._seat_on(host, mover) if may_be_here else None
+            seats = self._openings.on_host(host, mover) if may_be_here else None
             if seats is None:
                 failed.add(mover.likeness)
             else:
@@ -370,7 +248,7 @@ class Repair:
 
     def _swap(self, mover: Mover, level: int) -> bool:
         mark, state = len(self._journal), self.floor.state
-        for seats, givers in self._openings(mover, frozenset({mover.likeness})):
+        for seats, givers in self._openings.of(mover, frozenset({mover.likeness})):
             reached = mover.levels[self.floor.gpu_class[seats[0][0]]]
             if reached >= level or len(givers) != 1:
                 continue
@@ -388,11 +266,3 @@ class Repair:
                 return True
             self._roll_back(mark, state)
         return False
-
-
-def _one_of_each(movers: Sequence[Mover]) -> list[Mover]:
-    """The first mover of each likeness."""
-    found: dict[int, Mover] = {}
-    for mover in movers:
-        found.setdefault(mover.likeness, mover)
-    return list(found.values())

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from vgpu_migrate.planning.bounds import makespan_bound
 
-GOOD_ENOUGH = 1.01
+GOOD_ENOUGH = 1.02
 """A schedule this close to the bound is not improved further."""
-ATTEMPTS = 24
+MOST_ATTEMPTS = 24
+JOBS_IN_ALL = 10_000
+"""How many jobs are placed in all attempts together: large plans get few attempts, and need few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def schedule(
         return Schedule([], [], 0.0)
     favour = np.zeros(len(jobs))
     best: tuple[list[float], list[float]] | None = None
-    for attempt in range(ATTEMPTS if len(jobs) <= 5000 else 1):
+    for attempt in range(max(1, min(MOST_ATTEMPTS, JOBS_IN_ALL // len(jobs)))):
         starts, ends = _list_schedule(jobs, host_limits, fleet_limit, favour)
         if best is None or max(ends) < max(best[1]) - 1e-9:
             best = starts, ends

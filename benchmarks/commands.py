@@ -2,8 +2,8 @@
 
     python benchmarks/commands.py [--runs 7] [--json]
 
-`matrix` reads a fleet of 2,000 hosts, 16,000 gpus and 100,000 VMs from JSON; its floor is the standard library
-reading the same file. `--help` has an empty Python process as its floor.
+`matrix` reads a fleet of 2,000 hosts, 16,000 gpus and 100,000 VMs from JSON; its floor is the standard
+library reading the same file. `--help` has an empty Python process as its floor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from make_fleet import make_fleet_data
+HERE = Path(__file__).parent
+SIZES = ("--hosts", "2000", "--gpus", "8", "--vms", "100000", "--seed", "1")
 
 
 class Figure(NamedTuple):
@@ -59,7 +60,8 @@ def main() -> None:
     vgpu_migrate = str(Path(python).with_name("vgpu-migrate"))
     with tempfile.TemporaryDirectory() as folder:
         fleet = Path(folder) / "fleet.json"
-        fleet.write_text(json.dumps(make_fleet_data(hosts=2000, gpus=8, vms=100_000, seed=1)))
+        make_fleet = [python, str(HERE / "make_fleet.py"), *SIZES, "--out", str(fleet)]
+        subprocess.run(make_fleet, check=True)
         size_mib = fleet.stat().st_size / 2**20
         read_it = f"import json; json.load(open({str(fleet)!r}))"
         figures = [

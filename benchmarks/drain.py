@@ -57,11 +57,12 @@ class Row(NamedTuple):
     vms: int
     movers: int
     stuck: int
-    stuck_least: int | None
-    """The exact optimum, or the best bound below it that was proved in the time given."""
-    is_proved: bool
+    stuck_found: int | None
+    """The fewest that CP-SAT found."""
+    stuck_bound: int | None
+    """The fewest possible, as far as proved in the time given."""
     interruption: int
-    interruption_least: int | None
+    interruption_found: int | None
     plan_s: float
     makespan_over_bound: float
     violations: int
@@ -109,10 +110,10 @@ def measure(name: str, *, seed: int, runs: int, exact_seconds: float) -> Row:
         vms=len(fleet.vms),
         movers=movers,
         stuck=len(plan.stuck),
-        stuck_least=movers - sum(answer.placed_bound for answer in answers) if answers else None,
-        is_proved=bool(answers) and all(answer.is_placed_proved for answer in answers),
+        stuck_found=movers - sum(answer.placed for answer in answers) if answers else None,
+        stuck_bound=movers - sum(answer.placed_bound for answer in answers) if answers else None,
         interruption=sum(WAYS.index(step.how) for step in plan.steps if isinstance(step, MigrateStep)),
-        interruption_least=sum(answer.interruption for answer in answers) if answers else None,
+        interruption_found=sum(answer.interruption for answer in answers) if answers else None,
         plan_s=statistics.median(times),
         makespan_over_bound=makespan.value / makespan.lower_bound if makespan.lower_bound else 1.0,
         violations=len(replay(fleet, plan)),
@@ -121,9 +122,9 @@ def measure(name: str, *, seed: int, runs: int, exact_seconds: float) -> Row:
 
 def show(row: Row) -> str:
     """A row of the table."""
-    least = "-" if row.stuck_least is None else f"{'' if row.is_proved else '≥'}{row.stuck_least}"
-    less = "-" if row.interruption_least is None else str(row.interruption_least)
-    placed = f"{row.vms:6} {row.movers:6} {row.stuck:6} {least:>6} {row.interruption:6} {less:>6}"
+    exact_figures = (row.stuck_found, row.stuck_bound, row.interruption_found)
+    found, bound, less = ("-" if figure is None else str(figure) for figure in exact_figures)
+    placed = f"{row.vms:6} {row.movers:6} {row.stuck:6} {found:>6} {bound:>6} {row.interruption:6} {less:>6}"
     return f"{row.scenario:11} {placed} {row.plan_s:7.3f} {row.makespan_over_bound:9.4f} {row.violations:6}"
 
 
@@ -142,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows: list[dict[str, Any]] = []
     if not options.json:
-        print("scenario       VMs movers  stuck  least  inter  least  plan s  makespan replay")
+        print("scenario       VMs movers  stuck  exact  bound  inter  exact  plan s  makespan replay")
     for name in options.scenarios or names:
         seconds = 0.0 if options.no_exact else options.exact_seconds
         row = measure(name, seed=options.seed, runs=options.runs, exact_seconds=seconds)

@@ -13,12 +13,13 @@ from vgpu_migrate.planning.cast import NEVER, Mover
 from vgpu_migrate.planning.floor import UNLOCKED, Floor, Sharing, capacity
 from vgpu_migrate.planning.geometry import regions
 
-LEVEL_WEIGHT = 1
-PLACED_WEIGHT = 10_000
-
 
 class Exact(NamedTuple):
-    """The answer for one domain; `interruption` sums the levels of the placed (0 live … 3 cold)."""
+    """The answer for one domain.
+
+    `placed`: the most found; `placed_bound`: what nobody can better. `interruption`: the least sum of
+    levels (0 live to 3 cold) found with so many placed. `is_proved`: both are optimal.
+    """
 
     placed: int
     placed_bound: int
@@ -32,33 +33,43 @@ class Exact(NamedTuple):
 
 
 def exact(floor: Floor, cast: list[Mover], *, seconds: float = 20.0, workers: int = 4) -> Exact:
-    """Solve one domain from a floor on which nobody is placed yet."""
+    """Solve one domain from a floor on which nobody is placed yet: first the number, then interruption."""
     model = cp_model.CpModel()
     alike: dict[int, list[Mover]] = defaultdict(list)
     for mover in cast:
         alike[mover.likeness].append(mover)
     on_gpu: dict[int, dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
     on_host: dict[int, list[tuple[Mover, Any]]] = defaultdict(list)
-    objective: list[Any] = []
+    everyone: list[tuple[Any, int]] = []
     for movers in alike.values():
-        mover = movers[0]
-        placed = _seat(model, floor, mover, len(movers), on_gpu, on_host)
+        placed = _seat(model, floor, movers[0], len(movers), on_gpu, on_host)
         if placed:
             model.add(sum(variable for variable, _ in placed) <= len(movers))
-            objective += [(PLACED_WEIGHT - LEVEL_WEIGHT * level) * variable for variable, level in placed]
+            everyone += placed
+    if not everyone:
+        return Exact(0, 0, 0, True)
     for gpu, by_type in on_gpu.items():
         _limit_gpu(model, floor, gpu, {row: sum(variables) for row, variables in by_type.items()})
     for host, there in on_host.items():
         _limit_host(model, floor, host, there)
-    model.maximize(sum(objective))
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = seconds
     solver.parameters.num_workers = workers
+    count = sum(variable for variable, _ in everyone)
+    model.maximize(count)
+    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return Exact(0, len(cast), 0, False)
+    most, bound = round(solver.objective_value), min(len(cast), round(solver.best_objective_bound))
+    levels = [(variable, level) for variable, level in everyone if level]
+    if not levels:
+        return Exact(most, bound, 0, most == bound)
+    model.add(count >= most)
+    model.minimize(sum(level * variable for variable, level in levels))
     status = solver.solve(model)
-    value = round(solver.objective_value) if objective else 0
-    bound = round(solver.best_objective_bound) if objective else 0
-    count = -(-value // PLACED_WEIGHT)
-    return Exact(count, -(-bound // PLACED_WEIGHT), count * PLACED_WEIGHT - value, status == cp_model.OPTIMAL)
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return Exact(most, bound, 0, False)
+    least = round(solver.objective_value)
+    return Exact(most, bound, least, most == bound and status == cp_model.OPTIMAL)
 
 
 def _seat(

@@ -129,7 +129,7 @@ def test_a_gpu_where_the_vm_sits_counts_as_fitting() -> None:
 @pytest.mark.parametrize(
     ("given", "fits"), [({"memory_mib": 1023}, False), ({"memory_mib": 1024}, True), ({}, True)]
 )
-def test_memory_counts_where_the_file_gives_it(given: dict[str, int], fits: bool) -> None:
+def test_memory_counts_where_the_file_gives_it(given: dict[str, Any], fits: bool) -> None:
     """A host without the VM's memory does not fit; where no figure is given none is checked."""
     found = answer([a_host("h1"), a_host("h2", **given)], a_vm("v", "h1/0"))
     assert found.hosts[1].fits is fits

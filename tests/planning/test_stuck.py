@@ -97,7 +97,7 @@ def test_no_capacity_comes_with_a_count_of_every_gpu() -> None:
         "no free placement": "1",
     }
     assert item.remedies == (
-        "free memory on h3: h3/0 has room for a A40-8Q, but the host has 8192 MiB left and v1 needs 16384",
+        "free memory on h3: h3/0 has room for A40-8Q, but the host has 8192 MiB left and v1 needs 16384",
         "free one A40-8Q slot: h2/0 has no slot left, held by a0, a1 and 4 more",
         "free one A40-8Q slot: h2/1 is locked to A40-12Q by b",
         "free one A40-8Q slot: h4/0 has no free placement, held by c",

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from vgpu_migrate.compat.coding import CodeArray
 from vgpu_migrate.compat.columns import BoolArray, GpuColumns, VgpuColumns, Vocabulary, board_of_type
-from vgpu_migrate.compat.contraction import count_allowed, distinct_rows, side
+from vgpu_migrate.compat.contraction import Allowed, count_allowed, distinct_rows, side
 from vgpu_migrate.compat.factors import (
     Factor,
     HitArray,
@@ -185,19 +185,26 @@ class ClassMatrix:
     def reach(self, state: States) -> CountArray:
         """For each vgpu class, the number of gpus on which it runs from `state`."""
         if state not in self._reach:
-            found = np.zeros(len(self.vgpus.keys), dtype=np.int64)
-            allowed = [distinct_rows(states_left()[factor.hits] & state != 0) for factor in self.factors]
-            for board in sorted({*self.vgpus.boards()} & {*self.gpus.boards()}):
-                vgpus, gpus = self.vgpus.block(board), self.gpus.block(board)
-                found[vgpus] = count_allowed(
-                    [
-                        side(each, self.vgpus.codes(number, vgpus), self.gpus.codes(number, gpus))
-                        for number, each in enumerate(allowed)
-                    ],
-                    self.gpus.counts[gpus],
-                )
-            self._reach[state] = found
+            left = [states_left()[factor.hits] for factor in self.factors]
+            # States that every factor treats alike, as live and sleep mostly are, are counted once.
+            for other, counted in self._reach.items():
+                if all(np.array_equal(each & state != 0, each & other != 0) for each in left):
+                    self._reach[state] = counted.copy()
+                    break
+            else:
+                self._reach[state] = self._count([distinct_rows(each & state != 0) for each in left])
         return self._reach[state]
+
+    def _count(self, allowed: list[Allowed]) -> CountArray:
+        found = np.zeros(len(self.vgpus.keys), dtype=np.int64)
+        for board in sorted({*self.vgpus.boards()} & {*self.gpus.boards()}):
+            vgpus, gpus = self.vgpus.block(board), self.gpus.block(board)
+            sides = [
+                side(each, self.vgpus.codes(number, vgpus), self.gpus.codes(number, gpus))
+                for number, each in enumerate(allowed)
+            ]
+            found[vgpus] = count_allowed(sides, self.gpus.counts[gpus])
+        return found
 
     def compatible_pairs(self, state: States) -> int:
         """The number of (vgpu, gpu) pairs in which the vgpu runs from `state`."""

@@ -225,7 +225,7 @@ class Explainer:
             if floor.room(gpu, row) is not None:
                 if mover.memory_mib > floor.memory_left[host]:
                     yield "host out of memory", gpu
-                elif mover.vcpus > floor.vcpus_left[host]:
+                elif mover.vcpus and mover.vcpus > floor.vcpus_left[host]:
                     yield "host out of vcpus", gpu
                 else:
                     yield "anti-affinity", gpu
@@ -246,7 +246,7 @@ class Explainer:
             gpu = max(short_of_memory, key=lambda at: floor.memory_left[floor.host_of[at]])
             left = max(0, int(floor.memory_left[floor.host_of[gpu]]))
             yield (
-                f"free memory on {floor.gpus[gpu].host}: {floor.gpus[gpu].id} has room for a {short}, but "
+                f"free memory on {floor.gpus[gpu].host}: {floor.gpus[gpu].id} has room for {short}, but "
                 f"the host has {left} MiB left and {_THE_VM} needs {mover.memory_mib}"
             )
         short_of_vcpus = by_kind.get("host out of vcpus", [])

@@ -231,6 +231,10 @@ class _Waiting:
         """Those of a type that may use a gpu class."""
         return [mover for mover in self.by_type[type_row] if mover.levels[gpu_class] == self.level]
 
+    def types_for(self, gpu_class: int) -> int:
+        """How many types have someone waiting who could use a gpu class."""
+        return sum(1 for (_, wanted), count in self.demand.items() if wanted == gpu_class and count)
+
     def remove(self, mover: Mover) -> None:
         """One that has found a place."""
         self.by_type[mover.types[0]].remove(mover)

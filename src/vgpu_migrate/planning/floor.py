@@ -165,6 +165,8 @@ class Floor:
 
     def _add(self, gpu: int, type_row: int, placement: int, sign: int) -> None:
         sharing = self.sharing[gpu]
+        if sign > 0:
+            assert self._has_room(gpu, type_row, placement), "no room: the search is wrong"
         if sharing is Sharing.MIG:
             self.mig[gpu][type_row] += sign
             self.count[gpu] += sign
@@ -176,6 +178,13 @@ class Floor:
         else:
             self.mask[gpu] ^= region(type_row, placement)
         self._list(gpu)
+
+    def _has_room(self, gpu: int, type_row: int, placement: int) -> bool:
+        """Whether a type fits exactly there."""
+        if self.sharing[gpu] is Sharing.MIXED:
+            is_free = not self.mask[gpu] & region(type_row, placement)
+            return is_free and self.count[gpu] < VGPUS_PER_TIME_SLICED_GPU
+        return self.room(gpu, type_row) is not None
 
     def _bucket(self, gpu: int) -> list[int] | None:
         """The list a gpu stands in as it is now; None for a full one."""

@@ -74,12 +74,28 @@ class Openings:
             return
         if floor.sharing[gpu] is Sharing.MIXED:
             yield from self._givers_of_regions(gpu, type_row, here)
-        elif floor.sharing[gpu] is Sharing.EQUAL and floor.lock[gpu] != type_row:
+        elif floor.sharing[gpu] is Sharing.MIG:
+            for giver in one_of_each(here):
+                if self._would_fit(gpu, type_row, giver):
+                    yield NO_ID, [giver]
+        elif floor.lock[gpu] != type_row:
             if floor.is_opened[gpu]:
                 yield NO_ID, here
         else:
             for giver in one_of_each(here):
                 yield NO_ID, [giver]
+
+    def _would_fit(self, gpu: int, type_row: int, giver: Mover) -> bool:
+        """Whether a type would fit on a MIG gpu if one mover left: instances are shared by type."""
+        floor = self.floor
+        seats = zip(floor.placed[giver.number], giver.types, strict=True)
+        its_types = [row for (at, _), row in seats if at == gpu]
+        for row in its_types:
+            floor.release(gpu, row, NO_ID)
+        fits = floor.room(gpu, type_row) is not None
+        for row in its_types:
+            floor.hold(gpu, row, NO_ID)
+        return fits
 
     def _givers_of_regions(
         self, gpu: int, type_row: int, here: Sequence[Mover]

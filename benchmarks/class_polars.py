@@ -6,9 +6,9 @@
 columns that make a class, joins on the board, and has one expression for each state. `live` asks for one
 state alone, as a filter, and leaves out the type, of which only the board then matters; Polars pushes down
 and turns into join keys what it can. `live-keys` is written by hand for that one question: rows that can
-never go live are dropped first, what must be equal is a join key, and vgpus without a source gpu, for which nothing
-must be equal, are a second join. All run on the streaming engine. None has rows for listed types or unknown
-ranges: the data have none. Prints one JSON object.
+never go live are dropped first, what must be equal is a join key, and vgpus without a source gpu, for which
+nothing must be equal, are a second join. All run on the streaming engine. None has rows for listed types or
+unknown ranges: the data have none. Prints one JSON object.
 """
 
 from __future__ import annotations

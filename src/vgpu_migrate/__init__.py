@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         VgpuMetadata,
     )
     from vgpu_migrate.planning import drain
-    from vgpu_migrate.replay import replay
 
 __version__ = "0.1.0"
 
@@ -59,7 +58,6 @@ _HOMES = {
     "model": ("Fleet", "HostId", "VmId"),
     "nvml": ("Limits", "NvmlError", "PgpuMetadata", "Return", "States", "VersionRange", "VgpuMetadata"),
     "planning": ("drain",),
-    "replay": ("replay",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -92,7 +90,6 @@ __all__ = [
     "manager_from_fleet",
     "migrate",
     "read_fleet",
-    "replay",
     "survey",
     "vgpu_traits",
 ]

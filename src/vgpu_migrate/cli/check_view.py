@@ -24,7 +24,7 @@ from vgpu_migrate.cli.screen import (
     some,
 )
 from vgpu_migrate.compat import Evidence, HostAnswer, Survey, Target
-from vgpu_migrate.compat.survey import lacks_memory
+from vgpu_migrate.compat.targets import lacks_memory
 from vgpu_migrate.model import Fleet, GpuId, HostId, Vm
 from vgpu_migrate.model.placement import NoRoom, Tenant, find_room
 from vgpu_migrate.nvml import STATE_BY_WORD, States

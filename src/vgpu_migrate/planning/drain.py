@@ -47,7 +47,7 @@ class _Placed(NamedTuple):
     seats: tuple[Seat, ...]
 
 
-ATTEMPTS = 1000
+ATTEMPTS = 600
 """How many repairs are tried in a fleet: each domain has its part, never less than `ATTEMPTS_AT_LEAST`."""
 ATTEMPTS_AT_LEAST = 100
 

@@ -5,17 +5,17 @@
 TRACE_DIR holds `openb_node_list_gpu_node.csv` and `openb_pod_list_default.csv` of Alibaba's
 cluster-trace-gpu-v2023 (Weng et al., USENIX ATC 2023). The trace is not part of this project.
 
-What the trace says is taken as it is: nodes with their GPUs, processors and memory, and tasks with what they ask
-for. What it does not say is chosen here, and said here:
+What the trace says is taken as it is: nodes with their GPUs, processors and memory, and tasks with what they
+ask for. What it does not say is chosen here, and said here:
 
 - The models G2 and G3 are undisclosed in the trace; they are taken as A10 and A100X.
 - Each task that wants a GPU is a VM; tasks without are left out. All are taken as alive at once and placed in
   order of creation, until three quarters of the fleet's framebuffer are taken.
-- A task that asks for a share of one GPU gets the smallest profile (C or Q series) that holds that share of the
-  framebuffer; one that asks for whole GPUs gets as many full-board vgpus.
+- A task that asks for a share of one GPU gets the smallest profile (C or Q series) that holds that share of
+  the framebuffer; one that asks for whole GPUs gets as many full-board vgpus.
 - A task that states no memory is taken to have 1 MiB: a VM has some.
-- Drivers are not in the trace. Each node gets the host driver of a real release, each VM a guest driver that loads
-  there, drawn with a fixed seed. Nodes with vGPU 17 or newer are mixed-size where the board can be.
+- Drivers are not in the trace. Each node gets the host driver of a real release, each VM a guest driver that
+  loads there, drawn with a fixed seed. Nodes with vGPU 17 or newer are mixed-size where the board can be.
 """
 
 from __future__ import annotations
@@ -188,9 +188,7 @@ class Placer:
                     return node, seats
         return None
 
-    def _seats(
-        self, node: Node, task: Task, types: list[VgpuType]
-    ) -> list[tuple[int, Tenant]] | None:
+    def _seats(self, node: Node, task: Task, types: list[VgpuType]) -> list[tuple[int, Tenant]] | None:
         if task.memory_mib > node.free_memory_mib or task.vcpus > node.free_vcpus:
             return None
         whole = types[0].framebuffer_mib == node.board.framebuffer_mib

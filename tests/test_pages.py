@@ -1,9 +1,12 @@
 """Pages that programs write are current, and the README shows what the commands really answer."""
 
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,3 +26,22 @@ def test_readme_shows_real_output() -> None:
     for listing in shown:
         for step in listing.split("\n\n$ "):
             assert step.removeprefix("$ ") in said
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_python_of_the_pages_runs(page: str, tmp_path: Path) -> None:
+    """The Python that a page shows runs as it stands, on the embedded fleet in the place of `fleet.yaml`."""
+    demo = ROOT / "src/vgpu_migrate/demo/fleet.yaml"
+    (tmp_path / "fleet.yaml").write_bytes(demo.read_bytes())
+    listings = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert listings
+    for listing in listings:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", listing],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout

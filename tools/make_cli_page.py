@@ -20,9 +20,9 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 
 INTRODUCTION = """# The command line
 
-Every example is a test: the command and exactly what it answers. `demo` is the embedded fleet; put your own file in
-its place. Answers go to standard output, messages to standard error; `--json` is on every command that answers
-something, and `vgpu-migrate schema NAME` prints the JSON Schema of each answer.
+Every example is a test: the command and exactly what it answers. `demo` is the embedded fleet; put your own
+file in its place. Answers go to standard output, messages to standard error; `--json` is on every command that
+answers something, and `vgpu-migrate schema NAME` prints the JSON Schema of each answer.
 
 | exit status | |
 |---|---|
@@ -31,8 +31,8 @@ something, and `vgpu-migrate schema NAME` prints the JSON Schema of each answer.
 | 2 | bad usage or bad input; nothing was written |
 | 3 | a failure outside: a disk, a host, a driver |
 
-Completion: `eval "$(vgpu-migrate completion bash)"`, likewise for zsh and fish; it knows the hosts and VMs of the
-fleet file on the line. Man pages come with the package.
+Completion: `eval "$(vgpu-migrate completion bash)"`, likewise for zsh and fish; it knows the hosts and VMs of
+the fleet file on the line. Man pages come with the package.
 """
 
 EXAMPLES = {

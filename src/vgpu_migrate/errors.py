@@ -5,7 +5,7 @@
      |    +-- UnknownNameError  you: a name that nothing carries, with the nearest that something does
      +-- RecordError            whoever made the bytes: a metadata record is not what it claims to be
      +-- NvmlError              one of the five functions answered a code other than SUCCESS
-     +-- RefusedError           nobody: the operation is not possible now; carries the refusal, state unchanged
+     +-- RefusedError           nobody: an operation that is not possible now; carries the refusal
      +-- OutsideError           the world: a file cannot be written, a host cannot be reached (exit status 3)
 
 A "no" is a value, not an exception: verdicts, refusals of the planner and stuck VMs are returned.

@@ -32,7 +32,7 @@ ANSWERS: dict[str, list[tuple[str, ...]]] = {
     "rules": [("rules",), ("rules", "gpu-config"), ("rules", "--profile", "default")],
     "catalog-boards": [("catalog", "boards")],
     "catalog-board": [("catalog", "board", "A100")],
-    "catalog-types": [("catalog", "types"), ("catalog", "types", "--board", "T4")],
+    "catalog-types": [("catalog", "types"), ("catalog", "types", "T4")],
     "catalog-type": [("catalog", "type", "nvidia-46"), ("catalog", "type", "H100L-94C")],
     "catalog-drivers": [("catalog", "drivers")],
     "catalog-driver": [("catalog", "driver", "550.54.16"), ("catalog", "driver", "nonsense", "--guest")],

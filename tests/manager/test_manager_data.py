@@ -202,3 +202,20 @@ def test_data_of_another_kind_is_told() -> None:
     """Something that is no dictionary at all."""
     with pytest.raises(InputError, match="data_version: list; wanted 1"):
         VgpuManager.from_data([])
+
+
+def test_domain_ids_of_a_file_are_kept_and_the_others_numbered_around_them() -> None:
+    """A VM that names its domain id has it, wherever it stands in the file."""
+    vms = [
+        {
+            "id": name,
+            "host": "h01",
+            "state": "running",
+            "memory_mib": 1024,
+            "vgpus": [{"type": "L40S-12Q", "gpu": "h01/0"}],
+            **more,
+        }
+        for name, more in (("a", {}), ("b", {"domid": 1}), ("c", {}))
+    ]
+    state = state_of_host(a_fleet(*vms, hypervisor="xen"), HostId("h01"))
+    assert {str(vm_id): record.domid for vm_id, record in state.vms.items()} == {"a": 2, "b": 1, "c": 3}

@@ -308,10 +308,10 @@ WRONG: list[tuple[str, Data, list[str]]] = [
     ),
     (
         "a hibernated VM with a gpu and a placement",
-        a_file(vms=[a_vm_entry(state="hibernated", vgpus=[a_vgpu_entry(placement=0)])]),
+        a_file(vms=[a_vm_entry(state="hibernated", vgpus=[a_vgpu_entry(placement=12)])]),
         [
             "vms[0].vgpus[0].gpu: h01/0; wanted none: a VM that is hibernated holds no gpu",
-            "vms[0].vgpus[0].placement: 0; wanted none: a VM that is hibernated has no gpu",
+            "vms[0].vgpus[0].placement: 12; wanted none: a VM that is hibernated has no gpu",
         ],
     ),
     (
@@ -392,8 +392,8 @@ WRONG: list[tuple[str, Data, list[str]]] = [
     ),
     (
         "a placement on an equal-size gpu",
-        a_file(vms=one_vm(vgpus=[a_vgpu_entry(placement=0)])),
-        ["vms[0].vgpus[0].placement: 0; wanted none: h01/0 is not of mixed-size mode"],
+        a_file(vms=one_vm(vgpus=[a_vgpu_entry(placement=12)])),
+        ["vms[0].vgpus[0].placement: 12; wanted none: h01/0 is not of mixed-size mode"],
     ),
     (
         "placements that overlap",

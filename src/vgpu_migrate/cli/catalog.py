@@ -54,10 +54,15 @@ def board(name: str, as_json: bool) -> int:
 
 
 @command.command("types")
-@click.option("--board", metavar="BOARD", shell_complete=complete_board, help="Only those of this board.")
+@click.argument("board", metavar="[BOARD]", required=False, shell_complete=complete_board)
 @json_option
 def types(board: str | None, as_json: bool) -> int:
-    """All vgpu types, or those of one board."""
+    """All vgpu types, or those of one board.
+
+    \b
+    Example:
+      vgpu-migrate catalog types L40S
+    """
     from vgpu_migrate.cli import catalog_answers as made
     from vgpu_migrate.cli import catalog_view as view
 

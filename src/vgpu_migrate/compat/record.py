@@ -19,6 +19,7 @@ import struct
 from vgpu_migrate import facts
 from vgpu_migrate.compat.traits import GpuTraits, VgpuTraits
 from vgpu_migrate.errors import RecordError
+from vgpu_migrate.model.saved_record import VGPU_MAGIC, recorded_type, type_word
 from vgpu_migrate.nvml import (
     VIRTUALIZATION_CAP_MIGRATION,
     GuestInfoState,
@@ -28,7 +29,6 @@ from vgpu_migrate.nvml import (
 )
 from vgpu_migrate.nvml.records import DRIVER_TAIL_SIZE, RECORD_VERSION
 
-VGPU_MAGIC = int.from_bytes(b"VGMv", "little")
 PGPU_MAGIC = int.from_bytes(b"VGMp", "little")
 
 _VGPU_WORDS = struct.Struct("<6I")
@@ -62,7 +62,7 @@ def vgpu_record(traits: VgpuTraits, *, guest_driver: str) -> bytes:
         virtualization_caps=VIRTUALIZATION_CAP_MIGRATION if traits.migration else 0,
         reserved=_VGPU_WORDS.pack(
             VGPU_MAGIC,
-            vgpu_type.device_id << 16 | vgpu_type.subsystem_id,
+            type_word(vgpu_type),
             configuration,
             traits.topology or 0,
             traits.guest_min or 0 if reported else 0,
@@ -98,11 +98,10 @@ def read_vgpu_record(data: bytes | bytearray | memoryview) -> VgpuTraits:
         RecordError: it is truncated, malformed, not ours, or a gpu's.
     """
     record = VgpuMetadata.from_fixed_part(data)
-    magic, type_word, configuration, topology, guest_min, guest_max = _VGPU_WORDS.unpack(record.reserved)
+    magic, _, configuration, topology, guest_min, guest_max = _VGPU_WORDS.unpack(record.reserved)
     _require_ours("nvmlVgpuMetadata_t", magic, VGPU_MAGIC, record.record_version)
-    vgpu_type = facts.vgpu_type_by_pci(type_word >> 16, type_word & 0xFFFF)
-    if vgpu_type is None:
-        raise RecordError("nvmlVgpuMetadata_t.reserved[1]", f"{type_word:#x}", "no vgpu type has these ids")
+    vgpu_type = recorded_type(record)
+    assert vgpu_type is not None, "a record with our magic names a type"
     has_source = bool(configuration & _HAS_SOURCE)
     reported = record.guest_info_state is GuestInfoState.INITIALIZED
     return VgpuTraits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -49,9 +49,10 @@ def state_of_host(
     for vm_id in wanted:
         if vm_id not in fleet.vms:
             raise UnknownNameError("VM", vm_id, fleet.vms)
-    for vm in fleet.vms.values():
-        if vm.vgpus and (vm.host == host_id or vm.id in wanted):
-            state = _with_vm(state, fleet, vm)
+    here = [vm for vm in fleet.vms.values() if vm.vgpus and (vm.host == host_id or vm.id in wanted)]
+    named = {vm.domid for vm in here if vm.domid is not None}
+    for vm in here:
+        state = _with_vm(state, fleet, vm, reserved=named)
     return state
 
 
@@ -68,8 +69,8 @@ def definition_of(vm: Vm) -> VmDefinition:
     )
 
 
-def _with_vm(state: HostState, fleet: Fleet, vm: Vm) -> HostState:
-    record = replace(new_record(state, definition_of(vm)), power=vm.state)
+def _with_vm(state: HostState, fleet: Fleet, vm: Vm, *, reserved: Collection[int]) -> HostState:
+    record = replace(new_record(state, definition_of(vm), reserved=reserved), power=vm.state)
     if not vm.state.holds_vgpus:
         return state.with_vm(replace(record, saved=_saved(fleet, vm)))
     vgpus = tuple(_instance(state, record, vm, position) for position in range(len(vm.vgpus)))

@@ -5,7 +5,7 @@ Every function takes a state and gives the next, or raises and has changed nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -73,8 +73,13 @@ def define(state: HostState, definition: VmDefinition) -> HostState:
     return state.with_vm(new_record(state, definition))
 
 
-def new_record(state: HostState, definition: VmDefinition) -> VmRecord:
+def new_record(state: HostState, definition: VmDefinition, *, reserved: Collection[int] = ()) -> VmRecord:
     """A record for a VM that is not there yet, with its domain id: its own, or the first that is free.
+
+    Args:
+        state: the host.
+        definition: the VM.
+        reserved: domain ids that VMs yet to come name as theirs.
 
     Raises:
         RefusedError: a VM with its id or UUID is there.
@@ -87,6 +92,7 @@ def new_record(state: HostState, definition: VmDefinition) -> VmRecord:
     used = {record.domid for record in state.vms.values()}
     domid = definition.domid
     if domid is None or domid in used:
+        used |= set(reserved)
         domid = next(number for number in range(1, len(used) + 2) if number not in used)
     return VmRecord(definition, domid)
 

@@ -19,7 +19,8 @@ from vgpu_migrate.model.fleet_findings import Findings
 from vgpu_migrate.model.fleet_hosts import HostReader, check_name, type_names, whole
 from vgpu_migrate.model.fleet_report import BROKEN, shown, spell
 from vgpu_migrate.model.negotiation import negotiate
-from vgpu_migrate.model.placement import supported_placements
+from vgpu_migrate.model.placement import NO_PLACEMENT_ID, supported_placements
+from vgpu_migrate.model.saved_record import recorded_type
 from vgpu_migrate.model.values import Gpu, GpuId, Host, HostId, PlacementMode, Vgpu, Vm, VmId, VmState
 from vgpu_migrate.nvml import STATE_BY_WORD, GuestInfoState, States, VersionRange, VgpuMetadata
 
@@ -167,7 +168,9 @@ class VmReader:
             self._tell_missing_gpu(vgpu, vm, host_id, index, position)
             gpu = None
         placement = None if vgpu.placement is UNSET else whole(vgpu.placement)
-        record = self._record(vgpu, index, position) if vgpu.record else None
+        if placement in _SAYS_NONE and (gpu is None or gpu.mode is not PlacementMode.MIXED):
+            placement = None
+        record = self._record(vgpu, vgpu_type, index, position) if vgpu.record else None
         value = Vgpu(
             type=vgpu_type or BROKEN,
             gpu=gpu.id if gpu is not None else None,
@@ -295,17 +298,29 @@ class VmReader:
             return given
         return _negotiated(vm.guest_driver, self._hosts[host_id].range_in_force)
 
-    def _record(self, vgpu: wire.Vgpu, index: int, position: int) -> VgpuMetadata | None:
+    def _record(
+        self, vgpu: wire.Vgpu, vgpu_type: VgpuType | None, index: int, position: int
+    ) -> VgpuMetadata | None:
+        """A saved record of ours must be of the vgpu's type; what another manager's is of cannot be told."""
         text = str(vgpu.record)
         place = f"vms[{index}].vgpus[{position}].record"
         try:
-            return VgpuMetadata.from_bytes(b64decode(text, validate=True))
+            record = VgpuMetadata.from_bytes(b64decode(text, validate=True))
+            recorded = recorded_type(record)
+            if recorded is not None and vgpu_type is not None and recorded is not vgpu_type:
+                wanted = f"wanted a record of a {vgpu_type.short}"
+                self.findings.wrong(place, f"of a {recorded.short}", wanted)
+            return record
         except (binascii.Error, ValueError) as error:
             self.findings.wrong(place, spell(text), f"wanted base64 ({error})")
         except RecordError as error:
             found = error.problem
             self.findings.wrong(place, f"{found.place}: {found.seen}", found.wanted)
         return None
+
+
+_SAYS_NONE = (0, NO_PLACEMENT_ID)
+"""On a gpu that has no placement ids these say that there is none: the field's zero, and NVML's own word."""
 
 
 @lru_cache(maxsize=4096)

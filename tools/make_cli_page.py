@@ -21,8 +21,8 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 INTRODUCTION = """# The command line
 
 Every example is a test: the command and exactly what it answers. `demo` is the embedded fleet; put your own
-file in its place. Answers go to standard output, messages to standard error; `--json` is on every command that
-answers something, and `vgpu-migrate schema NAME` prints the JSON Schema of each answer.
+file in its place. Answers go to standard output, messages to standard error; `--json` is on every command
+that answers something, and `vgpu-migrate schema NAME` prints the JSON Schema of each answer.
 
 | exit status | |
 |---|---|

@@ -27,7 +27,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.runtime  ## set up, then the main job on an embedded simulated fleet
 	@$(BIN)/vgpu-migrate demo
 
-test: lint types pytest docs  ## set up, then every check: ruff, mypy --strict, pytest, docs
+test: lint types docs pytest  ## set up, then every check: ruff, mypy --strict, docs, pytest
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

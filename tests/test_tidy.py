@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"errors", "nvml", "facts"},
     "files": {"errors"},
     "fleetio": {"errors", "model", "files"},
+    "planio": {"errors", "model", "files"},
     "compat": {"errors", "nvml", "facts", "model"},
     "manager": {"errors", "nvml", "facts", "model", "compat"},
     "hosts": {"errors", "nvml", "facts", "model", "compat", "manager"},

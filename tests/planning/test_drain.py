@@ -177,7 +177,7 @@ def test_memory_and_vcpus_are_respected_where_given() -> None:
     plan, notes = drain(a_fleet(hosts, vms), [H1])
     assert [step.target for step in plan.steps if isinstance(step, MigrateStep)].count(HostId("h2")) == 1
     assert len(plan.stuck) == 1
-    assert notes == ("vcpus was not checked on h3: no vcpus in the fleet file",)
+    assert notes == ("vcpus were not checked on h3: no vcpus in the fleet file",)
 
 
 def test_vms_of_one_group_go_apart() -> None:

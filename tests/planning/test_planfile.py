@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 from tests.planning.fleets import random_fleet
 
-from vgpu_migrate.errors import InputError, OutsideError
+from vgpu_migrate.errors import InputError
 from vgpu_migrate.model import HostId, VersionRange
 from vgpu_migrate.model.planfile import (
     How,
@@ -23,9 +24,9 @@ from vgpu_migrate.model.planfile import (
     hex_range,
     parse_plan,
     plan_schema,
-    read_plan,
     write_plan,
 )
+from vgpu_migrate.planio import read_plan
 from vgpu_migrate.planning import drain
 
 CAPACITY = {
@@ -201,13 +202,16 @@ def test_infinite_times_are_refused() -> None:
         parse_plan(text, source="plan.json")
 
 
-def test_a_file_is_read_or_the_world_is_at_fault(tmp_path: Path) -> None:
-    """A missing file is an error outside, named."""
+def test_a_file_is_read_or_named(tmp_path: Path) -> None:
+    """A plan comes from a file or from standard input, and a missing file is named."""
     path = tmp_path / "plan.json"
     path.write_bytes(write_plan(parse(EXAMPLE)))
     assert read_plan(path) == parse(EXAMPLE)
-    with pytest.raises(OutsideError, match=r"missing\.json"):
+    assert read_plan("-", stdin=io.BytesIO(path.read_bytes())) == parse(EXAMPLE)
+    with pytest.raises(InputError, match=r"missing\.json: no such file; wanted a plan file"):
         read_plan(tmp_path / "missing.json")
+    with pytest.raises(InputError, match=r"standard input: not JSON"):
+        read_plan("-", stdin=io.BytesIO(b"{"))
 
 
 def test_the_schema_takes_the_example_and_refuses_what_reading_refuses() -> None:

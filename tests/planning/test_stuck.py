@@ -112,8 +112,23 @@ def test_what_others_of_the_plan_took_is_said() -> None:
     assert item.reason == "blocked-by-others"
     assert (
         item.remedies[0]
-        == "drain fewer hosts at once: alone it could go to h2/0, which v1 of this plan takes"
+        == "choose which VMs of h1 move: alone it could go to h2/0, which v1 of this plan takes"
     )
+
+
+def test_fewer_hosts_are_advised_where_another_host_took_the_place() -> None:
+    """Draining fewer hosts helps only against VMs of other hosts, also for VMs that are alike."""
+    vms = [
+        a_vm("v1", "h1/0", "A40-48Q"),
+        a_vm("v2", "h3/0", "A40-48Q"),
+        a_vm("v3", "h1/1", "A40-48Q"),
+    ]
+    items = stuck([a_host("h2"), a_host("h3")], vms, "h1", "h3")
+    which = "alone it could go to h2/0, which v1 of this plan takes"
+    assert {name: item.remedies[0] for name, item in items.items()} == {
+        "v2": f"drain fewer hosts at once: {which}",
+        "v3": f"choose which VMs of h1 move: {which}",
+    }
 
 
 def test_anti_affinity_names_who_is_there() -> None:

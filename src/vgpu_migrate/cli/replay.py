@@ -31,19 +31,19 @@ def command(fleet: str, plan: str, show_all: bool, as_json: bool) -> int:
     from vgpu_migrate.cli.output import write_json
     from vgpu_migrate.cli.progress import LARGE_FLEET_VMS, long_work
     from vgpu_migrate.errors import InputError
-    from vgpu_migrate.files import STDIN, read_bytes
-    from vgpu_migrate.model.planfile import parse_plan
+    from vgpu_migrate.files import STDIN
+    from vgpu_migrate.planio import read_plan
     from vgpu_migrate.replay import replay
 
     if fleet == plan == STDIN:
         raise click.UsageError("FLEET and PLAN cannot both be standard input")
     known = fleets.read(fleet)
-    source = "standard input" if plan == STDIN else plan
-    read = parse_plan(read_bytes(plan, what="a plan file"), source=source)
+    read = read_plan(plan)
     with long_work("replaying", is_long=len(known.vms) > LARGE_FLEET_VMS):
         try:
             violations = replay(known, read)
         except InputError as error:
+            source = "standard input" if plan == STDIN else plan
             raise InputError(error.problems, source=source) from None
     if as_json:
         write_json(replay_view.answer(read, violations))

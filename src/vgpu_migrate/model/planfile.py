@@ -1,7 +1,8 @@
 """The plan file, version 1: what a plan is, and JSON to plan and back.
 
 Reading is strict and tells every problem at once; writing is stable to the byte: the same plan is the same
-file. Times are seconds from the start of the plan, kept to the millisecond.
+file. Times are seconds from the start of the plan, kept to the millisecond. Nothing here touches a disk;
+`vgpu_migrate.planio` does.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import json
 import math
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 from msgspec import Meta
 
-from vgpu_migrate.errors import InputError, OutsideError, Problem
+from vgpu_migrate.errors import InputError, Problem
 from vgpu_migrate.model.strict import problems_of
 from vgpu_migrate.model.values import GpuId, HostId, VmId
 from vgpu_migrate.nvml import STATE_BY_WORD, States, VersionRange
@@ -210,20 +210,6 @@ def write_plan(plan: Plan) -> bytes:
         parts.append(b' "%s":[%s]' % (name.encode(), b"\n  " + lines if lines else b""))
     parts.append(b' "bounds":%s}\n' % encode(plan.bounds))
     return b",\n".join(parts)
-
-
-def read_plan(path: str | Path) -> Plan:
-    """Read a plan file.
-
-    Raises:
-        InputError: it is not a plan; every problem is listed.
-        OutsideError: it cannot be read.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise OutsideError(f"{path}: {error.strerror}") from error
-    return parse_plan(data, source=str(path))
 
 
 def parse_plan(data: bytes | str, *, source: str) -> Plan:

@@ -175,10 +175,10 @@ def _timed(fleet: Fleet, placed: Sequence[_Placed]) -> tuple[tuple[MigrateStep, 
 def _notes(targets: Sequence[Host], movers: Sequence[Vm]) -> list[str]:
     """What was not checked, because the fleet file does not say it."""
     notes = []
-    for name, what in (("memory_mib", "memory"), ("vcpus", "vcpus")):
+    for name, what in (("memory_mib", "memory was"), ("vcpus", "vcpus were")):
         silent = [host.id for host in targets if getattr(host, name) is None]
         if silent:
-            notes.append(f"{what} was not checked on {_some(silent)}: no {name} in the fleet file")
+            notes.append(f"{what} not checked on {_some(silent)}: no {name} in the fleet file")
     if any(host.vcpus is not None for host in targets):
         unsaid = [vm.id for vm in movers if vm.vcpus is None]
         if unsaid:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vgpu_migrate import facts
 from vgpu_migrate.compat import Evidence, Verdict, check, combine, gpu_traits, rules, vgpu_traits
-from vgpu_migrate.model import Fleet, Gpu, Host, Vm, VmState
+from vgpu_migrate.model import Fleet, Gpu, Host, HostId, Vm, VmState
 from vgpu_migrate.model.planfile import How, Stuck, StuckEvidence, StuckReason
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning.cast import Mover, ways_of
@@ -25,6 +25,8 @@ from vgpu_migrate.planning.moves import least_interruption, possible_ways
 
 _THE_VM = "{vm}"
 """Stands for the VM's id until the answer for its likeness is given to it."""
+_ADVICE = "{advice}"
+"""Stands for what depends on the VM's host."""
 _AS = {How.LIVE: "running", How.SLEEP: "suspended", How.HIBERNATE: "hibernated", How.COLD: "powered off"}
 
 
@@ -32,6 +34,8 @@ class _Answer(NamedTuple):
     reason: StuckReason
     evidence: tuple[StuckEvidence, ...]
     remedies: tuple[str, ...]
+    takers: frozenset[HostId] = frozenset()
+    """The hosts of those whose place in the plan it could have had."""
 
 
 class Explainer:
@@ -61,7 +65,12 @@ class Explainer:
         if answer is None:
             answer = self._answers[key] = self._answer(mover)
         assert mover.vm.host is not None
-        remedies = tuple(text.replace(_THE_VM, mover.vm.id) for text in answer.remedies)
+        advice = "drain fewer hosts at once"
+        if answer.takers <= {mover.vm.host}:
+            advice = f"choose which VMs of {mover.vm.host} move"
+        remedies = tuple(
+            text.replace(_THE_VM, mover.vm.id).replace(_ADVICE, advice) for text in answer.remedies
+        )
         return Stuck(mover.vm.id, mover.vm.host, answer.reason, answer.evidence, remedies)
 
     def _answer(self, mover: Mover) -> _Answer:
@@ -197,10 +206,11 @@ class Explainer:
             other for at in self._planned.gpus_of[host] for other in self._planned.here[at].values()
         ]
         names = [other.vm.id for other in takers]
-        text = f"drain fewer hosts at once: alone it could go to {gpu.id}"
+        text = f"{_ADVICE}: alone it could go to {gpu.id}"
         if names:
             text += f", which {_some(names)} of this plan {'takes' if len(names) == 1 else 'take'}"
-        return _Answer(StuckReason.BLOCKED_BY_OTHERS, evidence, (text, *remedies))
+        hosts = frozenset(other.vm.host for other in takers if other.vm.host is not None)
+        return _Answer(StuckReason.BLOCKED_BY_OTHERS, evidence, (text, *remedies), hosts)
 
     def _no_room(self, mover: Mover, floor: Floor) -> tuple[tuple[StuckEvidence, ...], tuple[str, ...]]:
         """The capacity certificate: every gpu that may take the VM, by what keeps it from doing so."""

@@ -113,7 +113,7 @@ def driver(version: str, guest: bool, as_json: bool) -> int:
     """
     from vgpu_migrate.cli import catalog_answers as made
     from vgpu_migrate.cli import catalog_view as view
-    from vgpu_migrate.cli.endings import NO
+    from vgpu_migrate.cli.exit_status import NO
 
     found = made.driver(version, is_guest=guest)
     view.tell(found, view.show_driver, as_json=as_json)
@@ -165,7 +165,7 @@ def search(text: str, as_json: bool) -> int:
     """
     from vgpu_migrate.cli import catalog_answers as made
     from vgpu_migrate.cli import catalog_view as view
-    from vgpu_migrate.cli.endings import NO
+    from vgpu_migrate.cli.exit_status import NO
 
     found = made.search(text)
     view.tell(found, view.show_search, as_json=as_json)

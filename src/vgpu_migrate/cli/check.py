@@ -27,7 +27,8 @@ def command(fleet: str, vm: str, to: str | None, show_all: bool, as_json: bool) 
       vgpu-migrate check fleet.yaml vm-0001 --to h02 --json
     """
     from vgpu_migrate.cli import check_view, fleets
-    from vgpu_migrate.cli.endings import NO, say
+    from vgpu_migrate.cli.endings import say
+    from vgpu_migrate.cli.exit_status import NO
     from vgpu_migrate.cli.output import write_json
     from vgpu_migrate.compat import survey
 

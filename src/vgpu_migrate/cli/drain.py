@@ -49,7 +49,8 @@ def command(
       vgpu-migrate drain fleet.yaml h01 h02 -o plan.json
     """
     from vgpu_migrate.cli import fleets, plan_view
-    from vgpu_migrate.cli.endings import NO, say
+    from vgpu_migrate.cli.endings import say
+    from vgpu_migrate.cli.exit_status import NO
     from vgpu_migrate.cli.output import write_bytes
     from vgpu_migrate.cli.progress import LARGE_FLEET_VMS, long_work
     from vgpu_migrate.model.planfile import write_plan

@@ -5,18 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 import sys
 
 import click
 
-from vgpu_migrate.cli.main import INTERRUPTED
+from vgpu_migrate.cli.exit_status import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, OUTSIDE
 from vgpu_migrate.errors import InputError, VgpuMigrateError
-
-NO = 1
-BAD_INPUT = 2
-OUTSIDE = 3
-BROKEN_PIPE = 128 + signal.SIGPIPE
 
 ENDINGS = (
     click.exceptions.Exit,

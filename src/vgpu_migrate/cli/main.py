@@ -13,12 +13,11 @@ from typing import NoReturn
 import click
 
 from vgpu_migrate import __version__
+from vgpu_migrate.cli.exit_status import INTERRUPTED
 from vgpu_migrate.cli.lazy import LazyGroup, Row
 
 PROGRAM = "vgpu-migrate"
 COMPLETE_VARIABLE = "_VGPU_MIGRATE_COMPLETE"
-INTERRUPTED = 128 + 2
-"""The exit status of Ctrl-C: 128 and the number of SIGINT."""
 
 COMMANDS = {
     "demo": Row("vgpu_migrate.cli.demo", "The whole story on an embedded simulated fleet."),

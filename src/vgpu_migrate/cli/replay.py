@@ -27,7 +27,7 @@ def command(fleet: str, plan: str, show_all: bool, as_json: bool) -> int:
       vgpu-migrate replay demo plan.json
     """
     from vgpu_migrate.cli import fleets, replay_view
-    from vgpu_migrate.cli.endings import NO
+    from vgpu_migrate.cli.exit_status import NO
     from vgpu_migrate.cli.output import write_json
     from vgpu_migrate.cli.progress import LARGE_FLEET_VMS, long_work
     from vgpu_migrate.errors import InputError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -48,6 +49,8 @@ def read_bytes(path: str | Path, *, what: str = "a file", stdin: BinaryIO | None
 def atomic_write(path: str | Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file whole or not at all: beside it, to the disk, then in its place.
 
+    What is there and is no regular file (a device, a pipe) stays what it is and is written into.
+
     Args:
         path: the file; one that is there is replaced, a symbolic link's target rather than the link.
         data: what it shall hold.
@@ -57,9 +60,10 @@ def atomic_write(path: str | Path, data: bytes, *, mode: int = 0o600) -> None:
         InputError: its directory does not exist, or the path is a directory.
         OutsideError: it cannot be written; what was there before is still there.
     """
+    if _is_special(path):
+        _write_into(path, data)
+        return
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise InputError(Problem(str(path), "is a directory", "wanted a file to write"))
     if not target.parent.is_dir():
         raise InputError(Problem(str(path), f"no directory {target.parent}", "wanted a file to write"))
     temporary = None
@@ -79,6 +83,28 @@ def atomic_write(path: str | Path, data: bytes, *, mode: int = 0o600) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def _is_special(path: str | Path) -> bool:
+    """Whether something is there that is neither a regular file nor a directory, which is refused."""
+    try:
+        there = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise InputError(Problem(str(path), reason.lower(), "wanted a file to write")) from None
+    if stat.S_ISDIR(there.st_mode):
+        raise InputError(Problem(str(path), "is a directory", "wanted a file to write"))
+    return not stat.S_ISREG(there.st_mode)
+
+
+def _write_into(path: str | Path, data: bytes) -> None:
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise OutsideError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _sync_directory(directory: Path) -> None:

@@ -169,6 +169,16 @@ CASES: list[tuple[str, VgpuTraits, GpuTraits, Profile, dict[str, str], str, str 
         None,
     ),
     (
+        "guest-info",
+        a_vgpu(**UNREPORTED | {"guest_min": None, "guest_max": None}),
+        a_gpu(),
+        Profile.DEFAULT,
+        {"vgpu.guest_info": "no"},
+        "check again when the guest driver has loaded and reported; if no table has that driver, "
+        "the fleet file can name the version it holds; or move the VM powered off",
+        None,
+    ),
+    (
         "guest-older",
         a_vgpu(guest_max=0x180002),
         a_gpu(**R595),

@@ -80,3 +80,26 @@ def test_paths_that_lead_nowhere(path: str, line: str) -> None:
     with pytest.raises(InputError) as caught:
         read_bytes(path, what="a plan")
     assert str(caught.value) == line
+
+
+def test_a_pipe_is_written_into_and_stays_a_pipe(tmp_path: Path) -> None:
+    """What is no regular file is not replaced: devices and pipes take the bytes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        atomic_write(pipe, b"{}")
+        assert os.read(reader, 10) == b"{}"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
+    """A looping symbolic link is refused and stays."""
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(InputError, match="wanted a file to write"):
+        atomic_write(link, b"{}")
+    assert link.is_symlink()

@@ -180,6 +180,14 @@ def test_memory_and_vcpus_are_respected_where_given() -> None:
     assert notes == ("vcpus were not checked on h3: no vcpus in the fleet file",)
 
 
+def test_an_overcommitted_host_takes_whoever_adds_nothing_to_that_figure() -> None:
+    """Vcpus beyond what a host has forbid a VM with vcpus to come, and no other."""
+    hosts = [a_host("h1", 2), a_host("h2", 2, vcpus=4)]
+    there = a_vm("v0", "h2/0", vcpus=5)
+    assert moves(plan_of(a_fleet(hosts, [there, a_vm("v1", "h1/0")]))) == ["v1 live h2/0"]
+    assert moves(plan_of(a_fleet(hosts, [there, a_vm("v1", "h1/0", vcpus=1)]))) == []
+
+
 def test_vms_of_one_group_go_apart() -> None:
     """Residents and arrivals of one anti-affinity group never share a host."""
     hosts = [a_host(f"h{n}", 2) for n in range(1, 5)]

@@ -130,6 +130,30 @@ def test_a_pin_without_a_range_lifts_it() -> None:
     assert hex_range(None) is None
 
 
+@pytest.mark.parametrize("maximum", ["0x1a0001", "0x1A0001", "0x001a0001", 0x1A0001])
+def test_a_pin_is_read_as_fleet_files_spell_it_and_written_in_one_way(maximum: str | int) -> None:
+    """Upper case, leading zeros and whole numbers are read; hexadecimal in lower case is written."""
+    data = json.loads(json.dumps(EXAMPLE))
+    data["steps"][2]["range"] = ["0x120001", maximum]
+    jsonschema.validate(data, plan_schema())
+    plan = parse(data)
+    assert isinstance(plan.steps[2], PinStep)
+    assert plan.steps[2].version_range == VersionRange(0x120001, 0x1A0001)
+    assert json.loads(write_plan(plan))["steps"][2]["range"] == ["0x120001", "0x1a0001"]
+
+
+@pytest.mark.parametrize("maximum", ["0x1A0001\n", "1A0001", "0x123456789", 1 << 32, -1, 1.0, True, None])
+def test_what_no_fleet_file_could_spell_is_no_pin(maximum: object) -> None:
+    """Reader and schema refuse the same versions."""
+    data = json.loads(json.dumps(EXAMPLE))
+    data["steps"][2]["range"] = ["0x120001", maximum]
+    shown = json.dumps(maximum)
+    assert problems(data) == [f"steps[2].range[1]: {shown}; wanted a vGPU version such as 0x140001, 32 bits"]
+    if maximum != 1.0:  # a whole number to JSON Schema
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(data, plan_schema())
+
+
 def test_what_is_written_is_read_back_and_written_alike() -> None:
     """Writing is stable to the byte, one step a line."""
     plan = parse(EXAMPLE)
@@ -156,7 +180,7 @@ def test_all_problems_are_told_at_once() -> None:
     data["steps"][0]["gpus"] = []
     del data["steps"][1]["driver"]
     data["steps"][1]["drivers"] = "580"
-    data["steps"][2]["range"] = ["0x120001", 1310721]
+    data["steps"][2]["range"] = ["0x120001", "R580"]
     data["steps"].append({"op": "reboot"})
     data["stuck"][0]["vm"] = 9
     data["bounds"]["moves"]["value"] = -1
@@ -167,7 +191,7 @@ def test_all_problems_are_told_at_once() -> None:
         "steps[0].gpus: 0 entries; wanted at least 1",
         "steps[1].driver: missing",
         "steps[1].drivers: unknown key; did you mean driver?",
-        "steps[2].range[1]: 1310721; wanted a string like ^0x[0-9a-f]{1,8}$",
+        'steps[2].range[1]: "R580"; wanted a vGPU version such as 0x140001, 32 bits',
         'steps[3].op: "reboot"; wanted migrate | upgrade | pin',
         "stuck[0].vm: 9; wanted a string",
         "bounds.moves.value: -1; wanted a whole number, 0 or more",

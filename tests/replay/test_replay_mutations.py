@@ -213,6 +213,27 @@ def test_a_violation_names_the_step_and_what_is_wrong() -> None:
     assert "step 1: memory: tiny would hold 16384 MiB of 1024" in said
 
 
+def test_an_overcommitment_that_was_there_is_not_the_plans_fault() -> None:
+    """A host with more vcpus promised than it has may take a VM without, and none with one."""
+    hosts = [a_host("h1", 2), a_host("h2", 2, vcpus=4)]
+    for vcpus, wrong in (
+        (None, set()),
+        (1, {"h2 would hold 6 vcpus of 4", "h2 could come to hold 6 vcpus of 4"}),
+    ):
+        vm = a_vm("v1", "h1/0", vcpus=vcpus)
+        fleet = a_fleet(hosts, [vm, a_vm("v2", "h2/0", vcpus=5)])
+        assert {item.text for item in replay(fleet, plan(fleet, move(1, vm, "h2")))} == wrong
+
+
+def test_what_the_rules_saw_is_spelt_out() -> None:
+    """A move that the rules forbid is told with every value that a rule saw."""
+    vm = a_vm("v1", "h1/0")
+    fleet = a_fleet([a_host("h1"), a_host("h2", [a_gpu("h2", 0, ecc=False)])], [vm])
+    assert [item.text for item in replay(fleet, plan(fleet, move(1, vm, "h2")))] == [
+        "v1 (running) cannot move live to h2: gpu-config (vgpu.ecc: on; gpu.ecc: off)"
+    ]
+
+
 def test_too_many_migrations_in_the_fleet() -> None:
     """The fleet's limit holds across hosts and domains."""
     fleet = a_fleet([a_host("h1", 2), a_host("h2", 2)], [V1, V2], settings=Settings(migrations_per_fleet=1))

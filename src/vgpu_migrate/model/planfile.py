@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from vgpu_migrate.errors import InputError, Problem
+from vgpu_migrate.model.fleet_schema import Version
 from vgpu_migrate.model.strict import problems_of
 from vgpu_migrate.model.values import GpuId, HostId, VmId
 from vgpu_migrate.nvml import STATE_BY_WORD, States, VersionRange
@@ -25,7 +26,6 @@ TIME_DIGITS = 3
 
 StepNumber = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
-HexVersion = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,8}$")]
 
 
 class Goal(StrEnum):
@@ -101,20 +101,32 @@ class UpgradeStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
 
 class PinStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="pin"):
-    """Set the range of an empty host; None lifts it."""
+    """Set the range of an empty host; None lifts it.
+
+    `range` is spelled as in fleet files, and kept and written as hexadecimal texts in lower case.
+    """
 
     id: StepNumber
     wave: StepNumber
     host: HostId
-    range: tuple[HexVersion, HexVersion] | None
+    range: tuple[Version, Version] | None
     start_s: Seconds
     end_s: Seconds
     after: tuple[StepNumber, ...]
 
+    def __post_init__(self) -> None:
+        """Spell the range in one way."""
+        if self.range is not None:
+            msgspec.structs.force_setattr(self, "range", tuple(f"{_number(v):#x}" for v in self.range))
+
     @property
     def version_range(self) -> VersionRange | None:
         """The range as versions."""
-        return None if self.range is None else VersionRange(*(int(bound, 16) for bound in self.range))
+        return None if self.range is None else VersionRange(*map(_number, self.range))
+
+
+def _number(version: int | str) -> int:
+    return version if isinstance(version, int) else int(version, 16)
 
 
 Step = MigrateStep | UpgradeStep | PinStep

@@ -32,6 +32,8 @@ def _type_info(wanted: type) -> inspect.Type:
 
 def _walk(value: object, kind: inspect.Type, place: str) -> Iterator[Problem]:
     match kind:
+        case inspect.Metadata():
+            yield from _walk_described(value, kind, place)
         case inspect.UnionType():
             yield from _walk_union(value, kind, place)
         case inspect.StructType():
@@ -62,6 +64,16 @@ def _walk(value: object, kind: inspect.Type, place: str) -> Iterator[Problem]:
                 yield _problem(place, value, clause)
 
 
+def _walk_described(value: object, kind: inspect.Metadata, place: str) -> Iterator[Problem]:
+    """A type that says in words what is wanted: any problem with it is told in these."""
+    problems = list(_walk(value, kind.type, place))
+    wanted = (kind.extra or {}).get("wanted")
+    if problems and wanted:
+        yield _problem(place, value, wanted)
+    else:
+        yield from problems
+
+
 def _walk_union(value: object, kind: inspect.UnionType, place: str) -> Iterator[Problem]:
     members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
     if value is None and len(members) < len(kind.types):
@@ -70,7 +82,12 @@ def _walk_union(value: object, kind: inspect.UnionType, place: str) -> Iterator[
     if len(members) == 1:
         yield from _walk(value, members[0], place)
         return
-    assert len(structs) == len(members), "unions are tagged structs, or one type and None"
+    if not structs:
+        clauses = [_scalar_wanted(value, member) for member in members]
+        if None not in clauses:
+            yield _problem(place, value, " or ".join(map(str, clauses)))
+        return
+    assert len(structs) == len(members), "unions are tagged structs, scalars, or one type and None"
     if not isinstance(value, dict):
         yield _problem(place, value, "an object")
         return
@@ -105,8 +122,10 @@ def _scalar_wanted(value: object, kind: inspect.Type) -> str | None:
     """What a scalar should have been, or None where it is fine."""
     match kind:
         case inspect.IntType():
-            fits = isinstance(value, int) and not isinstance(value, bool) and value >= _least(kind.ge)
-            return None if fits else f"a whole number{_at_least(kind.ge)}"
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            fits = is_whole and _least(kind.ge) <= _number(value) <= _most(kind.le)
+            at_most = "" if kind.le is None else f", at most {kind.le}"
+            return None if fits else f"a whole number{_at_least(kind.ge)}{at_most}"
         case inspect.FloatType():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             fits = is_number and math.isfinite(_number(value)) and _number(value) >= _least(kind.ge)
@@ -126,6 +145,10 @@ def _scalar_wanted(value: object, kind: inspect.Type) -> str | None:
 
 def _least(bound: float | None) -> float:
     return -math.inf if bound is None else bound
+
+
+def _most(bound: float | None) -> float:
+    return math.inf if bound is None else bound
 
 
 def _at_least(bound: float | None) -> str:

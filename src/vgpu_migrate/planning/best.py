@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from vgpu_migrate import facts
 from vgpu_migrate.model.placement import VGPUS_PER_TIME_SLICED_GPU
@@ -83,40 +84,174 @@ class _Search:
         self.nodes = nodes
         self.found: dict[int, Seats] | None = None
         self._seen: dict[tuple[object, ...], Score] = {}
-        groups = {group for mover in cast for group in mover.groups}
+        self._groups = sorted({group for mover in cast for group in mover.groups})
         limits = (*floor.memory_left, *floor.vcpus_left)
-        self._groups = sorted(groups)
-        self._hosts_matter = bool(groups) or any(not mover.is_single for mover in cast)
-        self._hosts_matter |= any(math.isfinite(limit) for limit in limits)
+        has_limits = any(math.isfinite(limit) for limit in limits)
+        self._hosts_matter = has_limits or bool(self._groups) or not all(m.is_single for m in cast)
         movers = [mover for mover in cast if next(self._options(mover), None) is not None]
         movers.sort(key=lambda m: (-sum(map(_size, m.types)), m.types, m.likeness, m.number))
         self._movers = movers
-        self._next_kind = [
-            next((n for n in range(at, len(movers)) if movers[n].likeness != mover.likeness), len(movers))
-            for at, mover in enumerate(movers)
-        ]
-        # By position: the least interruption of so many of the movers from there on.
-        self._cheapest: list[list[int]] = []
-        self._waiting: list[list[tuple[int, int]]] = []
-        self._unbounded: list[int] = []
-        for at in range(len(movers) + 1):
-            rest = movers[at:]
-            sums = [0]
-            for level in sorted(map(_least, rest)):
-                sums.append(sums[-1] + level)
-            self._cheapest.append(sums)
-            sized = Counter(m.types[0] for m in rest if _is_sized(m))
-            self._waiting.append(sorted(sized.items(), key=lambda item: (_size(item[0]), item[0])))
-            self._unbounded.append(sum(not _is_sized(mover) for mover in rest))
-        boards = dict.fromkeys(mover.board for mover in movers)
-        self._whole = {
-            board: max(capacity(m.types[0]) * _size(m.types[0]) for m in movers if m.board == board)
-            for board in boards
-        }
-        self._cells = {
-            board: max(sum(mask for _, mask in ()) for _ in (0,)) for board in boards
-        }
+        self._rest = [_Rest(movers[at:]) for at in range(len(movers) + 1)]
 
     def run(self) -> None:
-        """Search until there is nothing better or the nodes are used up."""
+        """Search until nothing can be better or the nodes are used up."""
         self._visit(0, 0, 0)
+
+    def _visit(self, at: int, placed: int, interruption: int) -> None:
+        self.nodes -= 1
+        floor, rest = self.floor, self._rest[at]
+        if (placed, -interruption) > self.best:
+            self.best = placed, -interruption
+            self.found = dict(floor.placed)
+        most, least = self.best[0], -self.best[1]
+        could_be = placed + rest.count
+        if could_be >= most and could_be > placed:
+            could_be = placed + rest.most(floor)
+        if could_be < most or could_be == placed:
+            return
+        if could_be == most and interruption + rest.cheapest[most - placed] >= least:
+            return
+        key = (at, *self._state())
+        so_far = (placed, -interruption)
+        if self._seen.get(key, (-1, 0)) >= so_far:
+            return
+        self._seen[key] = so_far
+        mover = self._movers[at]
+        for level, seats in sorted(self._options(mover), key=lambda option: option[0]):
+            if self.nodes <= 0:
+                return
+            floor.put(mover, seats)
+            self._visit(at + 1, placed + 1, interruption + level)
+            floor.take(mover)
+        if self.nodes > 0:
+            # Of movers that are alike, the later ones stay first.
+            self._visit(at + rest.alike, placed, interruption)
+
+    def _state(self) -> tuple[object, ...]:
+        """What is to know of the floor: gpus, and hosts where they matter, that are alike in any order."""
+        if not self._hosts_matter:
+            return tuple(sorted(map(self._gpu_state, range(len(self.floor.gpus)))))
+        return tuple(sorted(map(self._host_state, range(len(self.floor.hosts)))))
+
+    def _host_state(self, host: int) -> tuple[object, ...]:
+        floor = self.floor
+        gpus = tuple(sorted(map(self._gpu_state, floor.gpus_of[host])))
+        there = tuple([floor.groups[host][group] > 0 for group in self._groups])
+        return floor.memory_left[host], floor.vcpus_left[host], there, gpus
+
+    def _gpu_state(self, gpu: int) -> tuple[object, ...]:
+        floor = self.floor
+        own = floor.boards[gpu], floor.gpu_class[gpu], int(floor.sharing[gpu])
+        if floor.sharing[gpu] is Sharing.MIG:
+            instances = tuple(sorted(item for item in floor.mig[gpu].items() if item[1]))
+            return *own, floor.gpus[gpu].mig, instances
+        return (
+            *own,
+            floor.lock[gpu] if floor.sharing[gpu] is Sharing.EQUAL else floor.mask[gpu],
+            floor.count[gpu],
+        )
+
+    def _options(self, mover: Mover) -> Iterator[tuple[int, Seats]]:
+        """Every seat that a mover could take now, with its level; of seats that are alike, one."""
+        floor = self.floor
+        known: set[tuple[object, ...]] = set()
+        for host, gpus in enumerate(floor.gpus_of):
+            if not floor.fits_host(host, mover):
+                continue
+            if not mover.is_single:
+                state = self._host_state(host)
+                if state not in known:
+                    known.add(state)
+                    yield from self._together(mover, gpus)
+                continue
+            type_row = mover.types[0]
+            own = self._host_state(host) if self._hosts_matter else ()
+            for gpu in gpus:
+                level = mover.levels[floor.gpu_class[gpu]]
+                if level == NEVER:
+                    continue
+                state = (*own, self._gpu_state(gpu))
+                if state not in known:
+                    known.add(state)
+                    for placement in _places(floor, gpu, type_row):
+                        yield level, ((gpu, placement),)
+
+    def _together(self, mover: Mover, gpus: Sequence[int]) -> list[tuple[int, Seats]]:
+        """Every way to seat all vgpus of a mover on the gpus of one host."""
+        floor = self.floor
+        options: list[tuple[int, Seats]] = []
+        chosen: list[tuple[int, int]] = []
+
+        def place(number: int, states: int) -> None:
+            if number == len(mover.types):
+                options.append((4 - states.bit_length(), tuple(chosen)))
+                return
+            type_row, ways = mover.types[number], mover.ways[number]
+            known: set[tuple[object, ...]] = set()
+            for gpu in gpus:
+                left = states & ways[floor.gpu_class[gpu]]
+                state = self._gpu_state(gpu)
+                if not left or state in known:
+                    continue
+                known.add(state)
+                for placement in _places(floor, gpu, type_row):
+                    floor.hold(gpu, type_row, placement)
+                    chosen.append((gpu, placement))
+                    place(number + 1, left)
+                    chosen.pop()
+                    floor.release(gpu, type_row, placement)
+
+        place(0, 15)
+        return options
+
+
+def _places(floor: Floor, gpu: int, type_row: int) -> list[int]:
+    """The placement ids, or NO_ID, where a type fits on a gpu."""
+    if floor.sharing[gpu] is not Sharing.MIXED:
+        return [] if floor.room(gpu, type_row) is None else [NO_ID]
+    if floor.count[gpu] >= VGPUS_PER_TIME_SLICED_GPU:
+        return []
+    return [start for start, mask in regions(type_row) if not mask & floor.mask[gpu]]
+
+
+def _size(type_row: int) -> int:
+    return facts.vgpu_type_by_row(type_row).framebuffer_mib
+
+
+class _Rest:
+    """What is to know of the movers from one position on: the first of them is the next to be placed."""
+
+    def __init__(self, movers: Sequence[Mover]) -> None:
+        self.count = len(movers)
+        self.alike = sum(mover.likeness == movers[0].likeness for mover in movers)
+        """How many are like the first."""
+        self.cheapest = list(accumulate(sorted(map(_least, movers)), initial=0))
+        """By number: the least interruption that so many of them could have."""
+        sized = [mover for mover in movers if mover.is_single and not _is_mig(mover.types[0])]
+        self._others = len(movers) - len(sized)
+        waiting = Counter((mover.board, _size(mover.types[0]), mover.types[0]) for mover in sized)
+        self._waiting = sorted(waiting.items())
+        """By board, smallest first: how many of each type."""
+
+    def most(self, floor: Floor) -> int:
+        """More of them can surely not be placed: framebuffer counted as if it were one gpu for each board."""
+        slots: Counter[int] = Counter()
+        pool: Counter[int] = Counter()
+        for gpu, sharing in enumerate(floor.sharing):
+            lock = floor.lock[gpu]
+            if sharing is Sharing.EQUAL and lock != UNLOCKED:
+                slots[lock] += capacity(lock) - floor.count[gpu]
+            elif sharing is not Sharing.MIG:
+                taken_mib = floor.mask[gpu].bit_count() * 1024
+                pool[floor.boards[gpu]] += floor.gpus[gpu].board.framebuffer_mib - taken_mib
+        most = self._others
+        for (board, size_mib, type_row), count in self._waiting:
+            in_slots = min(count, slots[type_row])
+            in_pool = min(count - in_slots, pool[board] // size_mib)
+            pool[board] -= in_pool * size_mib
+            most += in_slots + in_pool
+        return most
+
+
+def _is_mig(type_row: int) -> bool:
+    return facts.vgpu_type_by_row(type_row).is_mig_backed

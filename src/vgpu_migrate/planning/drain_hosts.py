@@ -29,7 +29,7 @@ from vgpu_migrate.planning.classes import state_table
 from vgpu_migrate.planning.explain import Explainer
 from vgpu_migrate.planning.floor import NO_ID, Floor, Seats, floor_of
 from vgpu_migrate.planning.moves import WAYS
-from vgpu_migrate.planning.place import place
+from vgpu_migrate.planning.place import Effort, place
 from vgpu_migrate.planning.schedule import schedule
 
 
@@ -50,6 +50,10 @@ class _Placed(NamedTuple):
 ATTEMPTS = 600
 """How many repairs are tried in a fleet: each domain has its part, never less than `ATTEMPTS_AT_LEAST`."""
 ATTEMPTS_AT_LEAST = 100
+NODES = 20_000
+"""How many nodes the searches for the best places of small domains may visit in a fleet, shared evenly; what
+one domain does not use the following ones may.
+"""
 
 
 def drain(
@@ -81,13 +85,16 @@ def drain(
     table = state_table(fleet, movers, [gpu for host in targets for gpu in host.gpus if gpu.is_vgpu_host])
     domains = dict.fromkeys(fleet.hosts[host_id].domain for host_id in drained)
     attempts_each = max(ATTEMPTS_AT_LEAST, attempts // len(domains))
-    for domain in domains:
+    nodes_left = NODES
+    for number, domain in enumerate(domains):
         there = [host for host in targets if host.domain == domain]
         leaving = [vm for vm in movers if fleet.domain_of(vm) == domain]
         if leaving:
             floor = floor_of(fleet, there, table.gpu_classes)
             cast = cast_of(fleet, leaving, table)
-            left = place(floor, cast, attempts=attempts_each)
+            nodes_each = nodes_left // (len(domains) - number)
+            nodes_left -= place(floor, cast, Effort(attempts_each, nodes_each))
+            left = [mover for mover in cast if mover.number not in floor.placed]
             placed += [_placed(floor, mover) for mover in cast if mover.number in floor.placed]
             if left:
                 explainer = Explainer(fleet, table, there, floor, domain)

@@ -58,6 +58,20 @@ class Explainer:
     def _before(self) -> Floor:
         return floor_of(self._fleet, self._hosts, self._table.gpu_classes)
 
+    @cached_property
+    def _classes_of_hosts(self) -> set[frozenset[int]]:
+        """The gpu classes that stand together on a host, each such set once."""
+        floor = self._before
+        return {frozenset([floor.gpu_class[gpu] for gpu in gpus]) for gpus in floor.gpus_of}
+
+    @cached_property
+    def _examples(self) -> dict[int, Gpu]:
+        """The first gpu of each class."""
+        examples: dict[int, Gpu] = {}
+        for gpu, gpu_class in zip(self._before.gpus, self._before.gpu_class, strict=True):
+            examples.setdefault(gpu_class, gpu)
+        return examples
+
     def explain(self, mover: Mover) -> Stuck:
         """The reason a mover stays, with evidence and remedies; worked out once for each likeness."""
         key = (mover.likeness, mover.vm.state, mover.vm.allow)
@@ -94,8 +108,7 @@ class Explainer:
         """The states in which some host could take all vgpus of a mover, whatever its owner says."""
         rows = [self._table.states[number] for number in self._table.vgpu_classes[mover.vm.id]]
         found = 0
-        for gpus in self._before.gpus_of:
-            classes = {self._before.gpu_class[gpu] for gpu in gpus}
+        for classes in self._classes_of_hosts:
             on_host = 15
             for row in rows:
                 reach = 0
@@ -113,10 +126,7 @@ class Explainer:
 
     def _near_misses(self, vm: Vm) -> list[tuple[Gpu, Verdict]]:
         """One gpu of each class with its verdict, those of the VM's board and with most states first."""
-        examples: dict[int, Gpu] = {}
-        for gpu, gpu_class in zip(self._before.gpus, self._before.gpu_class, strict=True):
-            examples.setdefault(gpu_class, gpu)
-        found = [(gpu, self._verdict(vm, gpu)) for gpu in examples.values()]
+        found = [(gpu, self._verdict(vm, gpu)) for gpu in self._examples.values()]
         possible = possible_ways(vm.state)
         boards = {vgpu.type.board for vgpu in vm.vgpus}
         found.sort(

@@ -14,6 +14,10 @@ from vgpu_migrate.planning.floor import MOST_SCANNED, NO_ID, Floor, Seats, Shari
 from vgpu_migrate.planning.geometry import best_id
 
 LEVELS = range(4)
+Band = tuple[int, int]
+"""Levels from the lowest to the highest, both included."""
+EACH_LEVEL: tuple[Band, ...] = tuple((level, level) for level in LEVELS)
+ANY_LEVEL: tuple[Band, ...] = ((LEVELS[0], LEVELS[-1]),)
 
 
 class Seater:
@@ -170,11 +174,19 @@ def size_of(type_row: int) -> int:
     return facts.vgpu_type_by_row(type_row).framebuffer_mib
 
 
-def fill(seater: Seater, movers: Sequence[Mover], *, small_first: bool = False) -> list[Mover]:
-    """Place what a first pass can; gives back those it could not place.
+def fill(
+    seater: Seater,
+    movers: Sequence[Mover],
+    *,
+    small_first: bool = False,
+    bands: Sequence[Band] = EACH_LEVEL,
+) -> None:
+    """Place what a first pass can.
 
-    VMs with several vgpus come first, because only they need a whole host. Then, one level of interruption
-    after another: slots of gpus in use, and empty gpus, each given to the type that fills it most.
+    VMs with several vgpus come first, because only they need a whole host. Then, one band of levels of
+    interruption after another: slots of gpus in use, and empty gpus, each given to the type that fills it
+    most. A level at a time interrupts least; all at once does not give a gpu to one that could go live where
+    several could go cold.
     """
     floor = seater.floor
     together = sorted((mover for mover in movers if not mover.is_single), key=_hardest)
@@ -191,19 +203,19 @@ def fill(seater: Seater, movers: Sequence[Mover], *, small_first: bool = False) 
     singles.sort(
         key=lambda mover: (sign * mover.size_mib, room_of[mover.likeness], -mover.memory_mib, mover.number)
     )
-    for level in LEVELS:
+    for lowest, highest in bands:
         waiting = [mover for mover in singles if mover.number not in floor.placed]
         failed: set[int] = set()
         for mover in waiting:
             if mover.likeness in failed:
                 continue
-            seats = seater.seat(mover, lowest=level, highest=level, open_empty=False)
+            seats = seater.seat(mover, lowest=lowest, highest=highest, open_empty=False)
             if seats is None:
                 failed.add(mover.likeness)
             else:
                 floor.put(mover, seats)
-        _open_empty(seater, [mover for mover in waiting if mover.number not in floor.placed], level)
-    return [mover for mover in movers if mover.number not in floor.placed]
+        still = [mover for mover in waiting if mover.number not in floor.placed]
+        _open_empty(seater, still, (lowest, highest))
 
 
 def _hardest(mover: Mover) -> tuple[int, int, int]:
@@ -216,10 +228,10 @@ def _choice(seater: Seater, mover: Mover) -> int:
 
 
 class _Waiting:
-    """Single movers without a place at one level, by type, and how many could use each gpu class."""
+    """Single movers without a place in a band of levels, by type, and how many could use each gpu class."""
 
-    def __init__(self, movers: Sequence[Mover], classes: Iterable[int], level: int) -> None:
-        self.level = level
+    def __init__(self, movers: Sequence[Mover], classes: Iterable[int], band: Band) -> None:
+        self._lowest, self._highest = band
         self.by_type: dict[int, list[Mover]] = {}
         self.demand: dict[tuple[int, int], int] = {}
         self._classes = list(classes)
@@ -229,11 +241,11 @@ class _Waiting:
 
     def able(self, type_row: int, gpu_class: int) -> list[Mover]:
         """Those of a type that may use a gpu class."""
-        return [mover for mover in self.by_type[type_row] if mover.levels[gpu_class] == self.level]
-
-    def types_for(self, gpu_class: int) -> int:
-        """How many types have someone waiting who could use a gpu class."""
-        return sum(1 for (_, wanted), count in self.demand.items() if wanted == gpu_class and count)
+        return [
+            mover
+            for mover in self.by_type[type_row]
+            if self._lowest <= mover.levels[gpu_class] <= self._highest
+        ]
 
     def remove(self, mover: Mover) -> None:
         """One that has found a place."""
@@ -242,12 +254,12 @@ class _Waiting:
 
     def _count(self, mover: Mover, change: int) -> None:
         for gpu_class in self._classes:
-            if mover.levels[gpu_class] == self.level:
+            if self._lowest <= mover.levels[gpu_class] <= self._highest:
                 key = (mover.types[0], gpu_class)
                 self.demand[key] = self.demand.get(key, 0) + change
 
 
-def _open_empty(seater: Seater, movers: Sequence[Mover], level: int) -> None:
+def _open_empty(seater: Seater, movers: Sequence[Mover], band: Band) -> None:
     """Give empty gpus to the types that fill them most, until nobody waits who could use one.
 
     Filling an empty gpu with a type gains the lesser of the type's instances and of those who wait for
@@ -255,7 +267,7 @@ def _open_empty(seater: Seater, movers: Sequence[Mover], level: int) -> None:
     alike. Between equal gains the gpu class that fewer other types could use comes first.
     """
     floor = seater.floor
-    waiting = _Waiting(movers, sorted({gpu_class for _, gpu_class in floor.empty}), level)
+    waiting = _Waiting(movers, sorted({gpu_class for _, gpu_class in floor.empty}), band)
     given_up: set[tuple[int, int]] = set()
     while True:
         ranks = []
@@ -274,7 +286,7 @@ def _open_empty(seater: Seater, movers: Sequence[Mover], level: int) -> None:
     failed: set[int] = set()
     for mover in movers:
         if mover.number not in floor.placed and mover.likeness not in failed:
-            seats = seater.seat(mover, lowest=level, highest=level)
+            seats = seater.seat(mover, lowest=band[0], highest=band[1])
             if seats is None:
                 failed.add(mover.likeness)
             else:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
+from vgpu_migrate.planning.best import level_at
 from vgpu_migrate.planning.cast import NEVER, Mover
 from vgpu_migrate.planning.fill import Seater
 from vgpu_migrate.planning.floor import Floor, Seats, Sharing, capacity
@@ -143,17 +144,9 @@ class Repair:
         floor = self.floor
         left = [mover for mover in self.left if mover.is_single]
         for gpu in [gpu for there in floor.arrivals.values() for gpu in there]:
-            givers = list(floor.here[gpu].values())
-            if len(givers) > 1 and floor.is_opened[gpu] and floor.sharing[gpu] is Sharing.EQUAL:
-                coming = Counter(m.types[0] for m in left if m.levels[floor.gpu_class[gpu]] != NEVER)
-                most = max((min(capacity(row), count) for row, count in coming.items()), default=0)
-                if (
-                    most
-                    and most + sum(map(self._can_seat, givers)) > len(givers)
-                    and self._exchange(givers, left)
-                ):
-                    gained = True
-                    left = [mover for mover in self.left if mover.is_single]
+            if floor.is_opened[gpu] and floor.sharing[gpu] is Sharing.EQUAL and self._relock(gpu, left):
+                gained = True
+                left = [mover for mover in self.left if mover.is_single]
         for giver in self.cast:
             if (
                 giver.number in floor.placed
@@ -163,6 +156,18 @@ class Repair:
                 gained = True
                 left = [mover for mover in self.left if mover.is_single]
         return gained
+
+    def _relock(self, gpu: int, left: Sequence[Mover]) -> bool:
+        """Whether a gpu that this plan opened went to another type, of which it holds more."""
+        givers = list(self.floor.here[gpu].values())
+        coming = Counter(m.types[0] for m in left if m.levels[self.floor.gpu_class[gpu]] != NEVER)
+        most = [(min(capacity(row), count), row) for row, count in coming.items()]
+        for count, row in sorted(most, key=lambda item: (-item[0], item[1])):
+            coming_here = [mover for mover in left if mover.types[0] == row]
+            may_gain = count + sum(map(self._can_seat, givers)) > len(givers)
+            if givers and may_gain and self._exchange(givers, coming_here):
+                return True
+        return False
 
     def _may_free_two(self, giver: Mover, left: Sequence[Mover]) -> bool:
         """Whether two of those left could be where one was: a cheap look before the attempt."""
@@ -221,18 +226,11 @@ class Repair:
         self._roll_back(mark, state)
         return False
 
-    def level(self, mover: Mover) -> int:
-        """How a placed mover moves: 0 live, 1 sleep, 2 hibernate, 3 cold."""
-        states = 15
-        for (gpu, _), ways in zip(self.floor.placed[mover.number], mover.ways, strict=True):
-            states &= ways[self.floor.gpu_class[gpu]]
-        return 4 - states.bit_length()
-
     def _lessen(self) -> None:
         """Move those that are interrupted more than they need be, alone or in exchange with another."""
         failed: dict[tuple[int, int], int] = {}
         for mover in self._placed():
-            level = self.level(mover)
+            level = level_at(self.floor, mover, self.floor.placed[mover.number])
             key = (mover.likeness, level)
             if level == min(mover.levels) or failed.get(key) == self.floor.state:
                 continue
@@ -256,7 +254,7 @@ class Repair:
                 return False
             self.attempts -= 1
             (giver,) = givers
-            before = level + self.level(giver)
+            before = level + level_at(self.floor, giver, self.floor.placed[giver.number])
             self._take(mover)
             self._take(giver)
             self._put(mover, seats)

@@ -7,7 +7,8 @@ from typing import Any
 from tests.planning.fleets import a_fleet, a_gpu, a_host, a_vm
 
 from vgpu_migrate.model import Fleet, Host, HostId, PlacementMode, VersionRange, Vm, VmState
-from vgpu_migrate.model.planfile import Stuck
+from vgpu_migrate.model.fleetfile import parse_fleet
+from vgpu_migrate.model.planfile import Stuck, StuckReason
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning import drain
 from vgpu_migrate.replay import replay
@@ -149,3 +150,59 @@ def test_several_vgpus_need_one_host() -> None:
     item = stuck([a_host("h2"), a_host("h3")], [pair])["v1"]
     assert item.reason == "no-capacity"
     assert item.remedies == ("free room on one host for A40-48Q, A40-48Q together",)
+
+
+def test_a_whole_domain_being_drained_is_told_as_that() -> None:
+    """Where every other host is emptied too, the remedy is to leave one, not to make one schedulable."""
+    fleet = parse_fleet(
+        {
+            "fleetfile_version": 1,
+            "hosts": [
+                {"id": name, "driver": "550.54.16", "gpus": [{"board": "A40"}]} for name in ("h1", "h2")
+            ],
+            "vms": [
+                {
+                    "id": "v",
+                    "host": "h1",
+                    "state": "running",
+                    "memory_mib": 1024,
+                    "guest_driver": "550.54.14",
+                    "vgpus": [{"type": "A40-8Q", "gpu": "h1/0"}],
+                }
+            ],
+        },
+        source="test",
+    )
+    stuck = drain(fleet, [HostId("h1"), HostId("h2")]).plan.stuck
+    assert [(item.reason, item.remedies) for item in stuck] == [
+        (
+            StuckReason.NO_COMPATIBLE_HOST,
+            ("leave some host of domain default to receive: h2 could, but may not in this plan",),
+        )
+    ]
+
+
+def test_moves_that_no_rule_could_judge_are_told() -> None:
+    """A target whose host driver is in no table stands in the notes."""
+    fleet = parse_fleet(
+        {
+            "fleetfile_version": 1,
+            "hosts": [
+                {"id": "h1", "driver": "550.54.16", "gpus": [{"board": "A40"}]},
+                {"id": "h2", "driver": "999.1", "gpus": [{"board": "A40"}]},
+            ],
+            "vms": [
+                {
+                    "id": "v",
+                    "host": "h1",
+                    "state": "running",
+                    "memory_mib": 1024,
+                    "vgpus": [{"type": "A40-8Q", "gpu": "h1/0", "version": 0x140001}],
+                }
+            ],
+        },
+        source="test",
+    )
+    notes = drain(fleet, [HostId("h1")]).notes
+    wanted = "vGPU versions were not compared in 1 move to h2: no range is known for its host driver"
+    assert wanted in notes

@@ -101,7 +101,8 @@ def drain(
                 stuck += [explainer.explain(mover) for mover in left]
     steps, bounds = _timed(fleet, placed)
     plan = Plan(1, fleet.revision, Goal.DRAIN, steps, tuple(stuck), bounds)
-    return Planned(plan, tuple(_notes(targets, movers)))
+    notes = [*_unchecked(targets, movers), *_not_compared(fleet, placed)]
+    return Planned(plan, tuple(notes))
 
 
 def _targets(
@@ -179,7 +180,17 @@ def _timed(fleet: Fleet, placed: Sequence[_Placed]) -> tuple[tuple[MigrateStep, 
     return tuple(steps), bounds
 
 
-def _notes(targets: Sequence[Host], movers: Sequence[Vm]) -> list[str]:
+def _not_compared(fleet: Fleet, placed: Sequence[_Placed]) -> list[str]:
+    """Moves to hosts whose version range is in no table, so that no rule could compare with it."""
+    unknown = [one.target for one in placed if fleet.hosts[one.target].range_in_force is None]
+    if not unknown:
+        return []
+    moves = f"{len(unknown)} move{'s' if len(unknown) > 1 else ''}"
+    hosts = _some(sorted(set(unknown)))
+    return [f"vGPU versions were not compared in {moves} to {hosts}: no range is known for its host driver"]
+
+
+def _unchecked(targets: Sequence[Host], movers: Sequence[Vm]) -> list[str]:
     """What was not checked, because the fleet file does not say it."""
     notes = []
     for name, what in (("memory_mib", "memory was"), ("vcpus", "vcpus were")):

@@ -138,12 +138,23 @@ class Explainer:
         )
         return found
 
+    def _nobody_receives(self, vm: Vm) -> str:
+        """What would help where no host of the domain may receive at all."""
+        could = [
+            host.id
+            for host in self._fleet.hosts.values()
+            if host.domain == self._domain and host.id != vm.host and host.schedulable and host.has_manager
+        ]
+        if not could:
+            return f"no other host of domain {self._domain} may receive: make one schedulable, or add one"
+        names = ", ".join(could[:3]) + (f" and {len(could) - 3} more" if len(could) > 3 else "")
+        return f"leave some host of domain {self._domain} to receive: {names} could, but may not in this plan"
+
     def _no_compatible_host(self, mover: Mover) -> _Answer:
         reason, vm = StuckReason.NO_COMPATIBLE_HOST, mover.vm
         misses = self._near_misses(vm)
         if not misses:
-            why = f"no other host of domain {self._domain} may receive: make one schedulable, or add one"
-            return _Answer(reason, (), (why,))
+            return _Answer(reason, (), (self._nobody_receives(vm),))
         gpu, verdict = misses[0]
         boards = sorted({vgpu.type.board for vgpu in vm.vgpus} - {at.board.key for at, _ in misses})
         if boards:

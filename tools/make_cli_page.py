@@ -30,6 +30,8 @@ that answers something, and `vgpu-migrate schema NAME` prints the JSON Schema of
 | 1 | a clear no: not live-migratable, a plan with stuck VMs, a plan that breaks a rule |
 | 2 | bad usage or bad input; nothing was written |
 | 3 | a failure outside: a disk, a host, a driver |
+| 130 | interrupted (Ctrl-C) |
+| 141 | nobody reads the answer any more (a closed pipe) |
 
 Completion: `eval "$(vgpu-migrate completion bash)"`, likewise for zsh and fish; it knows the hosts and VMs of
 the fleet file on the line. Man pages come with the package.

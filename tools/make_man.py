@@ -50,6 +50,12 @@ Bad usage or bad input. Nothing was written.
 .TP
 .B 3
 A failure outside: a disk, a host, a driver.
+.TP
+.B 130
+Interrupted (Ctrl\\-C).
+.TP
+.B 141
+Nobody reads the answer any more: a closed pipe.
 """
 ENVIRONMENT = """\
 .SH ENVIRONMENT

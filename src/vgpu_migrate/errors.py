@@ -22,6 +22,10 @@ class VgpuMigrateError(Exception):
     """Root of every error this package raises on purpose."""
 
 
+MOST_NAMES = 20
+"""So many names are listed where none is near the one asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong in the input: where, what stands there, and what was wanted.
@@ -52,22 +56,32 @@ class UnknownNameError(InputError):
     Args:
         kind: the kind of thing, in words: "host", "vgpu type".
         name: what was asked for.
-        known: all names there are; the nearest become the suggestion.
+        known: all names there are; the nearest become the suggestion, else a few are all listed.
         place: where the name stands, if not on the command line.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, place: str | None = None) -> None:
         self.kind = kind
         self.name = name
-        self.suggestions = nearest(name, known)
+        names = list(known)
+        self.suggestions = nearest(name, names)
+        self._choice = f"; wanted one of {', '.join(names)}" if 0 < len(names) <= MOST_NAMES else ""
         wanted = f"did you mean {' or '.join(self.suggestions)}?" if self.suggestions else f"no such {kind}"
-        super().__init__(Problem(place or kind, f"unknown {kind} {name}", wanted))
+        super().__init__(Problem(place or kind, f"unknown {kind} {quoted(name)}", wanted))
 
     def __str__(self) -> str:
-        hint = f"; did you mean {' or '.join(self.suggestions)}?" if self.suggestions else ""
-        text = f"unknown {self.kind} {self.name}{hint}"
+        hint = f"; did you mean {' or '.join(self.suggestions)}?" if self.suggestions else self._choice
+        text = f"unknown {self.kind} {quoted(self.name)}{hint}"
         place = self.problems[0].place
         return text if place == self.kind else f"{place}: {text}"
+
+
+def quoted(name: str) -> str:
+    """A name as messages spell it: in quotes where it would not be seen without, unprintables spelled out."""
+    if name and name == name.strip() and name.isprintable():
+        return name
+    spelled = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return f'"{"".join(spelled)}"'
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 2) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def read_bytes(path: str | Path, *, what: str = "a file", stdin: BinaryIO | None
     wanted = f"wanted {what}"
     try:
         if str(path) == STDIN:
-            return (sys.stdin.buffer if stdin is None else stdin).read()
+            return _standard_input(stdin).read()
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise InputError(Problem(str(path), "no such file", wanted)) from None
@@ -44,6 +44,14 @@ def read_bytes(path: str | Path, *, what: str = "a file", stdin: BinaryIO | None
         if error.filename is not None and error.errno in _BAD_PATHS:
             raise InputError(Problem(str(path), error.strerror or "not a path", wanted)) from None
         raise OutsideError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _standard_input(given: BinaryIO | None) -> BinaryIO:
+    if given is not None:
+        return given
+    if sys.stdin is None:
+        raise InputError(Problem("standard input", "closed", "wanted something to read there"))
+    return sys.stdin.buffer
 
 
 def atomic_write(path: str | Path, data: bytes, *, mode: int = 0o600) -> None:

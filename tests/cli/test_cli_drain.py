@@ -6,6 +6,7 @@ import shutil
 import stat
 from pathlib import Path
 
+import pytest
 from tests.cli.program import DEMO_FLEET, start
 
 
@@ -69,3 +70,46 @@ def test_a_plan_that_is_not_there_is_bad_input() -> None:
         "",
         "/nowhere.json: no such file; wanted a plan file\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("-", "wanted a file; --json prints the plan"), ("", "wanted a file; the name is empty")],
+)
+def test_a_plan_is_written_to_a_file_alone(name: str, said: str) -> None:
+    """Bad usage, and what is meant instead."""
+    done = start("drain", "demo", "a1", "-o", name)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(f"{said}\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "name"),
+    [
+        (("check", "demo", "design-01", "--to", "a2", "--to", "a4"), "--to"),
+        (("drain", "demo", "a1", "-o", "x", "--output", "y"), "--output"),
+        (("rules", "--profile", "default", "--profile", "default"), "--profile"),
+    ],
+)
+def test_a_value_is_never_dropped_in_silence(args: tuple[str, ...], name: str) -> None:
+    """An option with one value that stands twice on the line is bad usage."""
+    done = start(*args)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(f"Error: {name} may be given once, not 2 times\n")
+
+
+def test_a_host_is_not_both_emptied_and_receiving() -> None:
+    """The host is named, and the two ways in which it is."""
+    done = start("drain", "demo", "a1", "a2", "--to", "a2")
+    assert done.status == 2
+    assert done.err.endswith("Error: a2 is to be drained and is also named by --to; choose one\n")
+
+
+def test_a_fleet_file_is_no_plan(tmp_path: Path) -> None:
+    """In YAML or in JSON, the message says what makes a plan."""
+    path = tmp_path / "fleet.json"
+    path.write_text('{"fleetfile_version": 1}')
+    for name in (str(DEMO_FLEET), str(path)):
+        done = start("replay", "demo", name)
+        assert done.status == 2
+        assert "wanted a plan file, as `drain -o` writes\n" in done.err

@@ -63,7 +63,7 @@ def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
 
 
 def test_ctrl_c_ends_the_program_quietly(tmp_path: Path) -> None:
-    """An interrupt while a fleet is awaited: status 130 and not a word."""
+    """An interrupt while a fleet is awaited: status 130 and one word."""
     fifo = tmp_path / "fleet.yaml"
     os.mkfifo(fifo)
     process = subprocess.Popen(
@@ -79,7 +79,7 @@ def test_ctrl_c_ends_the_program_quietly(tmp_path: Path) -> None:
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
 
 
 def test_a_full_disk_is_a_failure_outside() -> None:

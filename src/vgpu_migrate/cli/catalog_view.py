@@ -259,8 +259,9 @@ def show_search(screen: Screen, found: answers.SearchAnswer) -> None:
             columns, ([row.kind, Cell(row.name, STRONG), row.summary, row.source] for row in found.hits)
         )
         screen.line()
-    verb = "spells" if len(found.hits) == 1 else "spell"
-    screen.line(Cell(f"{count(len(found.hits), 'row')} that {verb} {found.text}.", WEAK))
+    verb = "contains" if len(found.hits) == 1 else "contain"
+    rows = count(len(found.hits), "row") if found.hits else "No row"
+    screen.line(Cell(f"{rows} {verb if found.hits else 'contains'} {found.text}.", WEAK))
 
 
 def say_source(key: str) -> str:

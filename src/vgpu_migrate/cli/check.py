@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import click
 
-from vgpu_migrate.cli.options import all_option, complete_host, complete_vm, fleet_argument, json_option
+from vgpu_migrate.cli.options import (
+    all_option,
+    complete_host,
+    complete_vm,
+    fleet_argument,
+    json_option,
+    single_option,
+)
 
 
 @click.command("check")
 @fleet_argument
 @click.argument("vm", metavar="VM", shell_complete=complete_vm)
-@click.option("--to", metavar="HOST", help="Look at this host alone.", shell_complete=complete_host)
+@single_option("--to", metavar="HOST", help="Look at this host alone.", shell_complete=complete_host)
 @all_option
 @json_option
 def command(fleet: str, vm: str, to: str | None, show_all: bool, as_json: bool) -> int:
@@ -19,7 +26,11 @@ def command(fleet: str, vm: str, to: str | None, show_all: bool, as_json: bool) 
     Three answers stand side by side and never mix: the verdict (compatibility alone), whether it fits (room
     as it stands), and whether the vendor's documents support the pairing of drivers.
 
-    Exit status: 0 if VM can move live to HOST, or without --to to some host other than its own; 1 if not.
+    The sentence on top answers for the state that VM is in: where one that is off can start, where one that
+    sleeps can move asleep.
+
+    Exit status: 0 if the verdict allows a live move to HOST, or without --to to some host other than VM's
+    own, whatever state VM is in; 1 if not.
 
     \b
     Examples:

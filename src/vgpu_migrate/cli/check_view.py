@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, cast
 
 from vgpu_migrate import facts
 from vgpu_migrate.cli import answers
+from vgpu_migrate.cli.check_sentence import sentence
 from vgpu_migrate.cli.evidence_view import BOARD, obstacles, show_obstacles
 from vgpu_migrate.cli.screen import (
     BAD,
@@ -24,6 +25,7 @@ from vgpu_migrate.cli.screen import (
     some,
 )
 from vgpu_migrate.compat import Evidence, HostAnswer, Survey, Target
+from vgpu_migrate.compat.fields import FIELDS
 from vgpu_migrate.compat.targets import lacks_memory
 from vgpu_migrate.model import Fleet, GpuId, HostId, Vm
 from vgpu_migrate.model.placement import NoRoom, Tenant, find_room
@@ -80,7 +82,8 @@ def show(
     """Tell where the VM may go: a sentence, a table of hosts (or of one host's gpus), and the obstacles."""
     screen = screen or Screen()
     show_vm(screen, fleet, found.vm)
-    _show_answer(screen, found, to)
+    said = sentence(found, to=to)
+    screen.line(Cell(said.text, GOOD if said.is_good else BAD))
     if found.targets:
         screen.line()
         if to is None:
@@ -100,7 +103,7 @@ def show_vm(screen: Screen, fleet: Fleet, vm: Vm) -> None:
     versions = {vgpu.vgpu_version for vgpu in vm.vgpus}
     held = some([f"{version:#x}" for version in sorted(v for v in versions if v is not None)])
     words = [
-        f"{vm.state.value} {where}",
+        f"{vm.state.value} {where}" if vm.host is not None else f"{vm.state.value}, {where}",
         _say_types(vm),
         f"vGPU version {held}" if held else "vGPU version not known",
         _say_guest(vm),
@@ -127,54 +130,6 @@ def _say_guest(vm: Vm) -> str:
     low, high = answers.spell_version(guest.minimum), answers.spell_version(guest.maximum)
     reach = "unknown range" if low is None and high is None else f"{low or 'unknown'}-{high or 'unknown'}"
     return f"guest driver {vm.guest_driver} ({reach})"
-
-
-def _show_answer(screen: Screen, found: Survey, to: HostId | None) -> None:
-    is_so = is_yes(found, to=to)
-    screen.line(Cell(_say_answer(found, to), GOOD if is_so else BAD))
-
-
-def _say_answer(found: Survey, to: HostId | None) -> str:
-    if to is not None:
-        if to in found.left_out:
-            return f"No: {found.left_out[to]}."
-        host = found.hosts[0]
-        if not host.is_live:
-            return f"No: it cannot move live to {to}{_say_instead(found, found.hosts)}."
-        return (
-            f"Yes: it can move live to {to}.{'' if host.fits else ' But it has no room there as it stands.'}"
-        )
-    others = [host for host in found.hosts if host.host != found.vm.host]
-    live = [host for host in others if host.is_live]
-    if not others:
-        return "No: there is no other host that it could move to."
-    only = f"{others[0].host}, the only other host" if len(others) == 1 else ""
-    if not live:
-        where = (
-            f"cannot move live to {only}" if only else f"can move live to none of {len(others):,} other hosts"
-        )
-        return f"No: it {where}{_say_instead(found, others)}."
-    roomy = [host.host for host in live if host.fits]
-    room = f"room there is now on {some(roomy)}" if roomy else "none of them has room now"
-    if only:
-        room = "it has room there" if roomy else "but it has no room there as it stands"
-    where = only or f"{len(live):,} of {len(others):,} other hosts"
-    return f"Yes: it can move live to {where}; {room}."
-
-
-def _say_instead(found: Survey, hosts: Sequence[HostAnswer]) -> str:
-    """The states that are left, which the owner may or may not accept."""
-    left = States.NONE
-    for host in hosts:
-        left |= host.states
-    if not left:
-        return ", nor in any other state"
-    ways = " or ".join(_SAID[word] for word in reversed(left.words))
-    verb = "move to" if found.vm.state.holds_vgpus else "start on"
-    return f"; {ways} it can {verb} {some([host.host for host in hosts if host.states], 4)}"
-
-
-_SAID = {"cold": "powered off", "hibernate": "hibernated", "sleep": "asleep", "live": "live"}
 
 
 class _Row(NamedTuple):
@@ -307,17 +262,34 @@ def _telling(target: Target, *, show_all: bool) -> Sequence[Evidence]:
 
 
 def _show_unknown(screen: Screen, found: Survey) -> None:
-    unknown: dict[str, list[str]] = {}
+    """What was not known, in one paragraph."""
+    places: dict[str, list[str]] = {}
     for target in found.targets:
-        for name in target.verdict.unknown:
-            places = unknown.setdefault(name, [])
-            if target.host not in places:
-                places.append(target.host)
-    for name, places in unknown.items():
+        for name in _both_ends(target.verdict.unknown):
+            of_name = places.setdefault(name, [])
+            if target.host not in of_name:
+                of_name.append(target.host)
+    if places:
+        said = "; ".join(f"{name}, for {some(hosts)}" for name, hosts in places.items())
+        them = "them" if len(places) > 1 or _GUEST_VERSIONS in places else "it"
         screen.line()
-        screen.line(
-            [Cell("not known", NOTE), f"  {name}, for {some(places)}: rules that need it were silent"]
-        )
+        screen.line([Cell("not known", NOTE), f": {said}: rules that need {them} were silent"])
+
+
+def _both_ends(names: Sequence[str]) -> list[str]:
+    """The names, the two ends of one range as one."""
+    left = list(names)
+    for ends, whole in _WHOLES.items():
+        if set(ends) <= set(left):
+            left = [whole, *(name for name in left if name not in ends)]
+    return left
+
+
+_GUEST_VERSIONS = "vGPU versions of the guest driver"
+_WHOLES = {
+    (FIELDS["vgpu.guest_min"].words, FIELDS["vgpu.guest_max"].words): _GUEST_VERSIONS,
+    (FIELDS["gpu.range_min"].words, FIELDS["gpu.range_max"].words): "the target's range in force",
+}
 
 
 def _show_left_out(screen: Screen, fleet: Fleet, found: Survey) -> None:

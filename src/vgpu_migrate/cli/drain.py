@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from vgpu_migrate.cli.options import FileName, all_option, complete_host, fleet_argument, json_option
+from vgpu_migrate.cli.options import (
+    PlanToWrite,
+    all_option,
+    complete_host,
+    fleet_argument,
+    json_option,
+    single_option,
+)
 
 
 @click.command("drain")
@@ -18,12 +25,12 @@ from vgpu_migrate.cli.options import FileName, all_option, complete_host, fleet_
     shell_complete=complete_host,
     help="Only this host may receive; may be given several times.",
 )
-@click.option(
+@single_option(
     "-o",
     "--output",
     metavar="PLAN",
-    type=FileName(),
-    help="Write the plan to this file, whole or not at all.",
+    type=PlanToWrite(),
+    help="Write the plan to this file, whole or not at all, readable by its owner only.",
 )
 @all_option
 @json_option
@@ -39,7 +46,7 @@ def command(
 
     Fewest VMs stuck come first, then least interruption, then best fit. Each VM moves only in ways that its
     owner accepts; for each that stays the plan says why, and what would help. Beside each figure stands what
-    no plan can better.
+    no plan can better. A plan names every VM and host that it moves: its file is readable by its owner only.
 
     Exit status: 0 if every VM moves, 1 if any is stuck.
 
@@ -59,6 +66,9 @@ def command(
     known = fleets.read(fleet)
     emptied = [fleets.find_host(known, host) for host in dict.fromkeys(hosts)]
     allowed = [fleets.find_host(known, host) for host in dict.fromkeys(targets)]
+    for host in allowed:
+        if host in emptied:
+            raise click.UsageError(f"{host} is to be drained and is also named by --to; choose one")
     with long_work("planning", is_long=len(known.vms) > LARGE_FLEET_VMS):
         plan, notes = drain(known, emptied, to=allowed or None)
     if output is not None:

@@ -29,11 +29,11 @@ class NearGroup(click.Group):
         """The command that the line names."""
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from vgpu_migrate.errors import nearest
+            from vgpu_migrate.errors import nearest, quoted
 
             close = nearest(args[0], names)
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise click.UsageError(f"unknown command {args[0]}{hint}", ctx)
+            raise click.UsageError(f"unknown command {quoted(args[0])}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
 

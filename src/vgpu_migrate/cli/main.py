@@ -13,7 +13,6 @@ from typing import NoReturn
 import click
 
 from vgpu_migrate import __version__
-from vgpu_migrate.cli.exit_status import INTERRUPTED
 from vgpu_migrate.cli.lazy import LazyGroup, Row
 
 PROGRAM = "vgpu-migrate"
@@ -45,27 +44,23 @@ def cli() -> None:
     that takes it there.
 
     FLEET is a fleet file (YAML or JSON), `-` for standard input, or the word `demo` for the embedded
-    fleet. Try `vgpu-migrate demo`.
+    fleet, unless a file has that name. Try `vgpu-migrate demo`.
     """
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program and leave with its exit status."""
-    try:
-        if COMPLETE_VARIABLE in os.environ:
-            cli.main(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
-        status = run(sys.argv[1:] if args is None else args)
-    except KeyboardInterrupt:  # before `run` could listen
-        status = INTERRUPTED
-    sys.exit(status)
+    if COMPLETE_VARIABLE in os.environ:
+        cli.main(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
+    sys.exit(run(sys.argv[1:] if args is None else args))
 
 
 def run(args: Sequence[str]) -> int:
     """Run one command line and give its exit status; answers go to stdout, messages to stderr."""
     from vgpu_migrate.cli import endings
 
-    endings.make_streams_safe()
     try:
+        endings.make_streams_safe()
         status = _invoke(list(args))
         sys.stdout.flush()
     except endings.ENDINGS as error:

@@ -14,7 +14,17 @@ else:
     TextParameter = click.ParamType  # which older clicks cannot subscript
 
 
-class FleetName(TextParameter):
+class _Name(TextParameter):
+    """A path; what reads or writes it checks the rest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The path, which is not empty."""
+        if value == "":
+            self.fail("wanted a file; the name is empty", param, ctx)
+        return str(value)
+
+
+class FleetName(_Name):
     """A fleet file's path, `-`, or `demo`; read by `fleets.read`, so that all commands read alike."""
 
     name = "fleet"
@@ -27,8 +37,8 @@ class FleetName(TextParameter):
         return [*found, CompletionItem("demo")] if "demo".startswith(incomplete) else found
 
 
-class FileName(TextParameter):
-    """A path, checked by what reads or writes it."""
+class FileName(_Name):
+    """A file to read; `-` is standard input."""
 
     name = "file"
 
@@ -37,6 +47,16 @@ class FileName(TextParameter):
     ) -> list[CompletionItem]:
         """Files."""
         return [CompletionItem(incomplete, type="file")]
+
+
+class PlanToWrite(FileName):
+    """A file to write a plan to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The path, which is not `-`."""
+        if value == "-":
+            self.fail("wanted a file; --json prints the plan", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def complete_host(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -63,10 +83,24 @@ def _fleet_on_the_line(ctx: click.Context) -> str | None:
 
 def _beginning(incomplete: str, names: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
     left_out = set(without)
-    return [name for name in names if name.startswith(incomplete) and name not in left_out]
+    return [
+        name for name in names if name.startswith(incomplete) and name not in left_out and name.isprintable()
+    ]
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def single_option(*names: str, **settings: Any) -> Decorator:
+    """An option with one value that may stand on the line once: a value is never dropped in silence."""
+    return click.option(*names, multiple=True, callback=_only_one, **settings)
+
+
+def _only_one(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    if len(values) > 1 and not ctx.resilient_parsing:
+        raise click.UsageError(f"{max(param.opts, key=len)} may be given once, not {len(values)} times", ctx)
+    return values[-1] if values else None
+
 
 fleet_argument: Decorator = click.argument("fleet", type=FleetName(), metavar="FLEET")
 json_option: Decorator = click.option(

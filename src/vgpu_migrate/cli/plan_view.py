@@ -148,7 +148,7 @@ def _show_stuck(screen: Screen, stuck: Sequence[Stuck], *, show_all: bool) -> No
         screen.line()
         left = Counter(item.reason.value for item in stuck[len(shown) :])
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(left.items()))
-        screen.line(Cell(f"and {count(len(stuck) - len(shown), 'more')} ({reasons}); --all shows them", WEAK))
+        screen.line(Cell(f"and {len(stuck) - len(shown):,} more ({reasons}); --all shows them", WEAK))
 
 
 def _show_one_stuck(screen: Screen, item: Stuck) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vgpu_migrate.cli.options import FileName, all_option, fleet_argument, json_option
+
+if TYPE_CHECKING:
+    from vgpu_migrate.model.planfile import Plan
 
 
 @click.command("replay")
@@ -19,6 +24,9 @@ def command(fleet: str, plan: str, show_all: bool, as_json: bool) -> int:
     every promise it breaks: capacity, placement, rules, ranges, owners' consent, anti-affinity, parallel
     limits, figures. Shares no code with planning. PLAN may be `-` for standard input.
 
+    A plan does not name the hosts it was for: replay checks that what the plan does is right, not that
+    any host ends empty.
+
     Exit status: 0 if the plan keeps all its promises, 1 if not, 2 if it is for another revision of the fleet.
 
     \b
@@ -32,13 +40,12 @@ def command(fleet: str, plan: str, show_all: bool, as_json: bool) -> int:
     from vgpu_migrate.cli.progress import LARGE_FLEET_VMS, long_work
     from vgpu_migrate.errors import InputError
     from vgpu_migrate.files import STDIN
-    from vgpu_migrate.planio import read_plan
     from vgpu_migrate.replay import replay
 
     if fleet == plan == STDIN:
         raise click.UsageError("FLEET and PLAN cannot both be standard input")
     known = fleets.read(fleet)
-    read = read_plan(plan)
+    read = _read_plan(plan)
     with long_work("replaying", is_long=len(known.vms) > LARGE_FLEET_VMS):
         try:
             violations = replay(known, read)
@@ -50,3 +57,22 @@ def command(fleet: str, plan: str, show_all: bool, as_json: bool) -> int:
     else:
         replay_view.show(read, violations, show_all=show_all)
     return NO if violations else 0
+
+
+def _read_plan(name: str) -> Plan:
+    """The plan that an argument names; where the file is of another kind altogether, that is all it says."""
+    from vgpu_migrate.errors import InputError, Problem
+    from vgpu_migrate.planio import read_plan
+
+    try:
+        return read_plan(name)
+    except InputError as error:
+        if error.source is None:
+            raise
+        wanted = "wanted a plan file, as `drain -o` writes"
+        for problem in error.problems:
+            if problem.seen.startswith("not JSON"):
+                raise InputError(Problem(problem.place, problem.seen, wanted), source=error.source) from None
+            if problem.place == "fleetfile_version":
+                raise InputError(Problem(error.source, "a fleet file", wanted), source=error.source) from None
+        raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from vgpu_migrate.cli.options import json_option
+from vgpu_migrate.cli.options import json_option, single_option
 
 
 def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -23,7 +23,7 @@ def complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str
 
 @click.command("rules")
 @click.argument("rule", metavar="[RULE]", required=False, shell_complete=complete_rule)
-@click.option(
+@single_option(
     "--profile", metavar="PROFILE", shell_complete=complete_profile, help="Only the rules of this profile."
 )
 @json_option

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from vgpu_migrate.cli import answers
-from vgpu_migrate.cli.screen import NOTE, STRONG, WEAK, Cell, Screen, Words, count
+from vgpu_migrate.cli.screen import BREAK, NOTE, STRONG, WEAK, Cell, Screen, Words, count
 from vgpu_migrate.compat import Rule, rules
 from vgpu_migrate.compat.fields import FieldSpec
 from vgpu_migrate.compat.table import Comparison, Condition
@@ -128,5 +128,5 @@ def show_one(row: Rule) -> None:
 
 def _say_remedy(remedy: answers.Remedy) -> Words:
     by = f" ({remedy.by})" if remedy.by else ""
-    condition = f"\nif {remedy.when}" if remedy.when else "\nelse" if remedy.when is None else ""
-    return [remedy.text, Cell(by, NOTE), Cell(condition, WEAK)]
+    condition = [BREAK, Cell(f"if {remedy.when}" if remedy.when else "else", WEAK)]
+    return [remedy.text, Cell(by, NOTE), *(condition if remedy.when != "" else ())]

@@ -1,7 +1,7 @@
 """Tables and lines for people: width, colour and characters as the terminal can show them.
 
-Colour only on a terminal and not against NO_COLOR; only ASCII where the locale is not UTF-8. What a fleet
-file names is shown as it is: no markup is read from it.
+Colour only on a terminal and not against NO_COLOR; only ASCII where the locale is not UTF-8. What a file
+names is shown, never obeyed: no markup is read from it, and what is unprintable in it is spelled out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from vgpu_migrate.cli.visible import visible
 
 WIDTH_OF_A_PIPE = 100
 INDENT = 2
@@ -49,6 +51,9 @@ class Cell(NamedTuple):
 
 
 Words = str | Cell | Sequence[Cell | str]
+
+BREAK = Cell("\n")
+"""A new line inside a cell. One in any other text is data, and is spelled out."""
 
 
 class Screen:
@@ -141,12 +146,16 @@ class Screen:
         text = Text(overflow="fold")
         for part in words:
             for piece in (part,) if isinstance(part, str | Cell) else part:
+                if piece is BREAK:
+                    text.append("\n")
+                    continue
                 content, style = piece if isinstance(piece, Cell) else (piece, "")
                 text.append(self._fit(content), style or None)
         return text
 
     def _fit(self, text: str) -> str:
-        return text.translate(_ASCII) if self.is_ascii else text
+        shown = visible(text)
+        return shown.translate(_ASCII) if self.is_ascii else shown
 
 
 def _narrowest(text: Text, column: Column) -> int:

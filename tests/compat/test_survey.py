@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from vgpu_migrate.compat import Survey, survey
+from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.model import HostId, VmId
 from vgpu_migrate.model.fleetfile import parse_fleet
 from vgpu_migrate.nvml import ALL_STATES, Limits, States
@@ -149,3 +150,9 @@ def test_support_stands_beside_the_verdict() -> None:
         ("documented", True),
         ("outside", True),
     ]
+
+
+def test_a_host_that_the_fleet_does_not_have_is_an_unknown_name() -> None:
+    """Asked for a host that is not there, the survey names the nearest."""
+    with pytest.raises(UnknownNameError, match="unknown host h11; did you mean h1"):
+        answer([a_host("h1"), a_host("h2")], a_vm("v", "h1/0"), to="h11")

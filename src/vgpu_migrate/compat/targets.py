@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from vgpu_migrate import facts
 from vgpu_migrate.compat.pair import Verdict, check, combine
 from vgpu_migrate.compat.traits import VgpuTraits, gpu_traits, vgpu_traits
+from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.facts import Support, VgpuType
 from vgpu_migrate.model import Fleet, Gpu, GpuId, Host, HostId, Profile, Vm
 from vgpu_migrate.model.cost import stun_estimate_s
@@ -75,7 +76,12 @@ def survey(fleet: Fleet, vm: Vm, *, to: HostId | None = None) -> Survey:
         fleet: the fleet that the VM is part of.
         vm: the VM.
         to: look at this host alone.
+
+    Raises:
+        UnknownNameError: the fleet has no host `to`.
     """
+    if to is not None and to not in fleet.hosts:
+        raise UnknownNameError("host", to, fleet.hosts)
     domain = fleet.domain_of(vm)
     traits = [vgpu_traits(fleet, vm, vgpu) for vgpu in vm.vgpus]
     answers: list[HostAnswer] = []

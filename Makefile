@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
+LIBRARY := src/vgpu_migrate/dropin/libnvidia-ml.so.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest docs clean
+.PHONY: help demo test lint types pytest clients fuzz fuzz-short docs clean
 
 help:            ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
@@ -36,11 +37,24 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy --strict
 
-pytest: $(VENV)/.dev
+pytest: $(VENV)/.dev $(LIBRARY) clients
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# An installation compiles it too; this is for when its sources have changed since.
+$(LIBRARY): native/build.py native/exports.map $(wildcard native/*.c native/*.h) | $(VENV)/.dev
+	$(BIN)/python native/build.py
+
+clients: $(VENV)/.dev  ## the NVML programs that the tests run unmodified, each in a folder of its own
+	@$(BIN)/python tools/make_clients.py || echo "the tests that need them will say that they are skipped" >&2
+
+fuzz-short: $(VENV)/.dev  ## look for new inputs to the library for a minute; wants clang
+	$(BIN)/python -m tools.fuzz --seconds 30
+
+fuzz: $(VENV)/.dev  ## the same for hours, on every processor
+	$(BIN)/python -m tools.fuzz --seconds 7200 --jobs $$(nproc)
 
 docs: $(VENV)/.dev  ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:           ## remove what the other targets made
-	rm -rf $(VENV) site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LIBRARY) site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -28,7 +28,7 @@ def test_readme_shows_real_output() -> None:
             assert step.removeprefix("$ ") in said
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/simulated-host.md"])
 def test_the_python_of_the_pages_runs(page: str, tmp_path: Path) -> None:
     """The Python that a page shows runs as it stands, on the embedded fleet in the place of `fleet.yaml`."""
     demo = ROOT / "src/vgpu_migrate/demo/fleet.yaml"

@@ -25,7 +25,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planio": {"errors", "model", "files"},
     "compat": {"errors", "nvml", "facts", "model"},
     "manager": {"errors", "nvml", "facts", "model", "compat"},
-    "hosts": {"errors", "nvml", "facts", "model", "compat", "manager"},
+    "snapshot": {"errors", "nvml", "facts", "model", "compat", "manager"},
+    "hosts": {"errors", "nvml", "facts", "model", "compat", "manager", "snapshot"},
+    "sysfs": {"errors", "nvml", "facts", "model", "manager", "snapshot"},
+    "hostd": {
+        "errors",
+        "nvml",
+        "facts",
+        "model",
+        "compat",
+        "manager",
+        "snapshot",
+        "hosts",
+        "sysfs",
+        "files",
+        "fleetio",
+    },
+    "dropin": {"errors"},
     "planning": {"errors", "nvml", "facts", "model", "compat"},
     "replay": {"errors", "nvml", "facts", "model", "compat"},
     "demo": set(),
@@ -33,7 +49,13 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The arrows of docs/architecture.md: what each room may import beside itself."""
 
 EVERY_ROOM = set(MAY_IMPORT)
-MAY_IMPORT |= {"cli": EVERY_ROOM, "__init__": EVERY_ROOM, "__main__": {"cli"}}
+MAY_IMPORT |= {
+    "cli": EVERY_ROOM,
+    "testing": {"errors", "model", "hosts", "hostd", "dropin", "fleetio"},
+    "pytest_plugin": {"errors", "model", "testing"},
+    "__init__": EVERY_ROOM,
+    "__main__": {"cli"},
+}
 
 CORE = ("nvml", "facts", "model", "compat", "manager", "planning", "replay")
 """Rooms of pure functions: clocks and seeds are handed in."""
@@ -45,6 +67,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "msgspec": EVERY_ROOM - {"errors", "nvml"} | {"cli"},
     "numpy": {"compat", "planning"},
     "ortools": {"planning"},
+    "pytest": {"pytest_plugin"},
     "pynvml": {"hosts"},
     "polars": set(),
 }

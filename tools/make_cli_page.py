@@ -45,6 +45,9 @@ EXAMPLES = {
     "rules": ["rules-one"],
     "catalog": ["catalog-unknown-driver", "catalog-type", "catalog-search"],
     "schema": [],
+    "sim": ["sim-faults", "sim-in-use", "sim-status"],
+    "hostd": [],
+    "host": ["sim-show", "sim-compat", "sim-no-driver", "sim-device", "sim-inject"],
     "completion": [],
 }
 

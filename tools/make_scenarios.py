@@ -47,10 +47,11 @@ def answer(scenario: dict[str, Any]) -> dict[str, Any]:
 
 def environment() -> dict[str, str]:
     """An environment in which answers are the same everywhere."""
-    kept = {
-        name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TTY_COMPATIBLE")
-    }
-    return kept | {"COLUMNS": COLUMNS, "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    changing = ("FORCE_COLOR", "TTY_COMPATIBLE", "VGPU_MIGRATE_HOST")
+    kept = {name: value for name, value in os.environ.items() if name not in changing}
+    # What `sim` starts is found beside this Python.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return kept | {"COLUMNS": COLUMNS, "NO_COLOR": "1", "PYTHONUTF8": "1", "PATH": path}
 
 
 def text(scenario: dict[str, Any]) -> str:

@@ -9,6 +9,9 @@ import pytest
 from tests.cli.program import clean_environment, start
 
 from vgpu_migrate.cli.main import COMMANDS, COMPLETE_VARIABLE
+from vgpu_migrate.facts import vgpu_type
+from vgpu_migrate.manager import DeviceId
+from vgpu_migrate.testing import simulated_host
 
 
 def completed(*words: str) -> list[str]:
@@ -65,3 +68,17 @@ def test_names_of_the_tables_are_completed() -> None:
     assert completed("catalog", "board", "L40") == ["L40", "L40G", "L40S"]
     assert completed("catalog", "type", "T4-16") == ["T4-16A", "T4-16C", "T4-16Q"]
     assert completed("schema", "ch") == ["check"]
+
+
+def test_vms_and_gpus_come_from_the_live_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the socket on the line, or of the environment's; nothing where nobody listens."""
+    with simulated_host() as host:
+        assert completed("host", "pause", "--socket", str(host.socket), "v") == ["vm1"]
+        monkeypatch.setenv("VGPU_MIGRATE_HOST", str(host.socket))
+        assert completed("host", "metadata", "h") == ["h1/0"]
+        assert completed("host", "create-device", "h") == ["h1/0"]
+        host.create_device(host.gpus()[0].id, vgpu_type("L40S-12Q"), DeviceId("mine"))
+        assert completed("host", "start", "vm1", "--device", "m") == ["mine"]
+        assert completed("host", "remove-device", "m") == ["mine"]
+    assert completed("host", "pause", "v") == []
+    assert completed("host", "inject", "nvmlDeviceGetVgpuM") == ["nvmlDeviceGetVgpuMetadata"]

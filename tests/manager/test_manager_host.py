@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.manager.factories import PRESET, VM, a_host, a_manager, refused, start_vm
 
+from vgpu_migrate.errors import InputError
 from vgpu_migrate.manager import Reason, VgpuManager
 from vgpu_migrate.model import VersionRange, VmState
 from vgpu_migrate.nvml import InUseError, InvalidArgumentError, NotSupportedError, UnknownError
@@ -131,6 +132,14 @@ def test_another_driver_brings_its_own_range() -> None:
     assert manager.state.host.preset_range is None
     manager.install_driver("999.1", preset_range=NARROW)
     assert manager.versions() == (NARROW, NARROW)
+
+
+def test_a_host_driver_that_no_record_can_hold_is_not_installed() -> None:
+    """At most 63 printable characters without spaces, as in a fleet file."""
+    manager = a_manager()
+    with pytest.raises(InputError, match=r"host h01: driver: 5{64}; wanted a driver such as"):
+        manager.install_driver("5" * 64)
+    assert manager.state.host.driver == a_host().driver
 
 
 @pytest.mark.parametrize("power", VmState)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 from tests.manager.factories import (
     GUEST,
@@ -183,6 +185,18 @@ def test_no_driver_to_load() -> None:
         manager.load_guest_driver(VM, "1", bounds=(2, 1))
 
 
+@pytest.mark.parametrize("driver", ["5" * 64, "550 54", "550é", "550.54.14\n"])
+def test_a_guest_driver_that_no_record_can_hold_does_not_load(driver: str) -> None:
+    """A text that NVML programs could not be given is a caller's mistake; the VM can still be stopped."""
+    manager = a_manager()
+    start_vm(manager, power=VmState.BOOTING)
+    before = manager.state
+    with pytest.raises(InputError, match=r"VM vm1: guest driver: .*; wanted a driver such as 550\.54\.16"):
+        manager.load_guest_driver(VM, driver, bounds=GUEST)
+    assert manager.state is before
+    manager.shut_down(VM)
+
+
 def test_a_guest_reboot_resets_guest_info() -> None:
     """Guest info goes until the driver loads again; the vgpu and its handle stay."""
     manager = a_manager()
@@ -243,7 +257,31 @@ def test_a_vm_is_defined_once() -> None:
     same_uuid = type(other)(id=other.id, uuid=a_vm().uuid, vgpus=other.vgpus)
     assert refused(lambda: manager.define(same_uuid)).reason is Reason.ALREADY_THERE
     with pytest.raises(InputError, match="VM vm3: no vgpus; wanted at least one"):
-        manager.define(type(other)(id=VmId("vm3"), uuid="u", vgpus=()))
+        manager.define(type(other)(id=VmId("vm3"), uuid=other.uuid, vgpus=()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": VmId("")}, "VM id: 0 characters; wanted 1 to 255"),
+        ({"id": VmId("a\nb")}, r'VM id: "a\\nb"; wanted printable characters, without a space at either end'),
+        ({"uuid": "zz"}, "VM vm1: UUID: zz; wanted a UUID such as"),
+        ({"guest_driver": "5 5"}, "VM vm1: guest driver: 5 5; wanted a driver such as"),
+    ],
+)
+def test_a_vm_is_defined_as_a_file_could(changes: dict[str, Any], said: str) -> None:
+    """An id that no line can show, a UUID or driver that is none: refused, as in a fleet file."""
+    manager = a_manager()
+    with pytest.raises(InputError, match=said):
+        manager.define(msgspec.structs.replace(a_vm(), **changes))
+    assert manager.state.vms == {}
+
+
+def test_a_uuid_is_kept_in_lower_case() -> None:
+    """As NVML answers it; two spellings are one UUID."""
+    manager = a_manager()
+    manager.define(msgspec.structs.replace(a_vm(), uuid=a_vm().uuid.upper()))
+    assert manager.state.vm(a_vm().id).definition.uuid == a_vm().uuid
 
 
 def test_an_unknown_vm_is_a_mistake() -> None:

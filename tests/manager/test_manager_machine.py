@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,18 +14,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from tests.manager.factories import PRESET, a_gpu, a_host, a_manager, a_vm
 
+from vgpu_migrate import facts
 from vgpu_migrate.errors import InputError, RefusedError
 from vgpu_migrate.manager import (
     Acceptance,
+    DeviceId,
     Handover,
     HostState,
     MigrationOffer,
     Receipt,
     Role,
+    Seat,
     VgpuManager,
     migrate,
 )
-from vgpu_migrate.model import PlacementMode, VersionRange, VmId
+from vgpu_migrate.model import GpuId, PlacementMode, VersionRange, VmId
 from vgpu_migrate.model.placement import overfull
 from vgpu_migrate.nvml import InUseError, NvmlError, States, VgpuMetadata
 
@@ -44,6 +48,9 @@ hosts = st.sampled_from([0, 1])
 vms = st.sampled_from(sorted(DEFINITIONS))
 bounds = st.sampled_from([(0x70001, 0x120001), (0x140001, 0x140001), (0x140001, 0x1A0001), (None, 0x130001)])
 ranges = st.sampled_from([PRESET, NEWER, VersionRange(0x120001, 0x130001), VersionRange(0x130001, 0x140001)])
+
+device_ids = st.sampled_from([DeviceId(name) for name in ("d1", "d2", "d3")])
+device_types = st.sampled_from([facts.vgpu_type(name) for name in ("L40S-24Q", "L40S-16Q", "L40S-48Q")])
 
 Token = MigrationOffer | Acceptance | Handover | Receipt
 
@@ -120,6 +127,61 @@ class TwoHosts(RuleBasedStateMachine):
         self.attempt(
             self.home(vm), lambda manager: manager.start(vm, state, records=saved), guest_changes=True
         )
+
+    @rule(
+        host=hosts,
+        gpu=st.sampled_from([0, 1]),
+        vgpu_type=device_types,
+        device=device_ids,
+        placement=st.sampled_from([None, None, 0, 24]),
+        function=st.sampled_from([None, None, 0, 31, 32]),
+    )
+    def create_device(
+        self,
+        host: int,
+        gpu: int,
+        vgpu_type: facts.VgpuType,
+        device: DeviceId,
+        placement: int | None,
+        function: int | None,
+    ) -> None:
+        on = GpuId(f"{'AB'[host]}/{gpu}")
+        self.attempt(
+            host,
+            lambda manager: manager.create_device(
+                on, vgpu_type, device, placement=placement, function=function
+            ),
+        )
+
+    @rule(host=hosts, device=device_ids)
+    def remove_device(self, host: int, device: DeviceId) -> None:
+        self.attempt(host, lambda manager: manager.remove_device(device))
+
+    @rule(host=hosts, device=device_ids, placement=st.sampled_from([0, 16, 24, 32]))
+    def place_device(self, host: int, device: DeviceId, placement: int) -> None:
+        self.attempt(host, lambda manager: manager.place_device(device, placement))
+
+    @rule(vm=vms, devices=st.lists(device_ids, min_size=2, max_size=2))
+    def start_on_devices(self, vm: VmId, devices: list[DeviceId]) -> None:
+        """Its first vgpu on a device, the second too or wherever there is room."""
+        host = self.home(vm)
+        seats = self.seats(host, vm, devices)
+        self.attempt(host, lambda manager: manager.start(vm, gpus=seats), guest_changes=True)
+
+    @rule(target=tokens, host=hosts, token=tokens, devices=st.lists(device_ids, min_size=2, max_size=2))
+    def accept_on_devices(self, host: int, token: Token, devices: list[DeviceId]) -> Any:
+        if not isinstance(token, MigrationOffer):
+            return multiple()
+        seats = self.seats(host, token.definition.id, devices)
+        return self.attempt(host, lambda manager: manager.migrate_in(token, gpus=seats)) or multiple()
+
+    def seats(self, host: int, vm: VmId, devices: list[DeviceId]) -> list[Seat]:
+        """A seat on each device that is there, else on a gpu, for the vgpus of a VM."""
+        there = self.managers[host].state.devices
+        return [
+            Seat(there[device].gpu, device=device) if device in there else Seat(GpuId(f"{'AB'[host]}/1"))
+            for device, _ in zip(devices, DEFINITIONS[vm].vgpus if vm in DEFINITIONS else (), strict=False)
+        ]
 
     @rule(target=records, vm=vms)
     def keep_records(self, vm: VmId) -> Any:
@@ -268,6 +330,20 @@ class TwoHosts(RuleBasedStateMachine):
         for manager in self.managers:
             for gpu in manager.state.host.gpus:
                 assert overfull(gpu, manager.state.tenants(gpu.id)) == []
+
+    @invariant()
+    def devices_are_what_runs_on_them(self) -> None:
+        """Each is there once and used once; a vgpu on one has its type and place; no function has two."""
+        for manager in self.managers:
+            state = manager.state
+            everything = [device for device, _ in state.all_devices()]
+            assert len({device.id for device in everything}) == len(everything)
+            assert len({(device.gpu, device.function) for device in everything}) == len(everything)
+            for device in everything:
+                assert state.devices.get(device.id, device) == device
+            for gpu in state.host.gpus:
+                here = Counter(device.tenant for device in everything if device.gpu == gpu.id)
+                assert Counter(state.tenants(gpu.id)) == here
 
     @invariant()
     def in_use_if_and_only_if_a_vgpu_is_there(self) -> None:

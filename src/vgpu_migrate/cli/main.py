@@ -27,6 +27,9 @@ COMMANDS = {
     "rules": Row("vgpu_migrate.cli.rules", "The compatibility rules, with their sources."),
     "catalog": Row("vgpu_migrate.cli.catalog", "Boards, vgpu types and drivers, with their sources."),
     "schema": Row("vgpu_migrate.cli.schema", "The JSON Schema of a file or of an answer."),
+    "sim": Row("vgpu_migrate.cli.sim", "Run a program on a simulated host."),
+    "hostd": Row("vgpu_migrate.cli.hostd", "Keep a simulated host alive for many programs."),
+    "host": Row("vgpu_migrate.cli.host", "One live host: look at it, and change it."),
     "completion": Row("vgpu_migrate.cli.completion", "The script that completes this command in a shell."),
 }
 

@@ -10,8 +10,11 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     TextParameter = click.ParamType[str]
+    NumberParameter = click.ParamType[int]
+    AnyParameter = click.ParamType[Any]
 else:
-    TextParameter = click.ParamType  # which older clicks cannot subscript
+    # Which older clicks cannot subscript.
+    TextParameter = NumberParameter = AnyParameter = click.ParamType
 
 
 class _Name(TextParameter):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vgpu_migrate.cli import answers
+from vgpu_migrate.cli import answers, host_types
 from vgpu_migrate.cli.screen import Column, Screen
 from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.model.fleetfile import fleet_schema
@@ -24,11 +24,11 @@ class Named(NamedTuple):
     make: Callable[[], dict[str, Any]]
 
 
-def _of(answer: type[msgspec.Struct], command: str) -> Named:
+def _of(answer: type[msgspec.Struct], command: str, also: str = "") -> Named:
     def make() -> dict[str, Any]:
         return {"$schema": DRAFT, "title": f"vgpu-migrate {command}", **msgspec.json.schema(answer)}
 
-    return Named(f"the answer of `{command}`", make)
+    return Named(f"the answer of `{command}`{f', and of {also}' if also else ''}", make)
 
 
 SCHEMAS = {
@@ -48,6 +48,23 @@ SCHEMAS = {
     "catalog-branches": _of(answers.BranchesAnswer, "catalog branches --json"),
     "catalog-sources": _of(answers.SourcesAnswer, "catalog sources --json"),
     "catalog-search": _of(answers.SearchAnswer, "catalog search --json"),
+    "host-show": _of(host_types.HostAnswer, "host show --json"),
+    "host-gpus": _of(host_types.GpusAnswer, "host gpus --json"),
+    "host-vgpus": _of(host_types.VgpusAnswer, "host vgpus --json"),
+    "host-metadata": _of(host_types.MetadataAnswer, "host metadata --json"),
+    "host-version": _of(host_types.VersionAnswer, "host version --json", "what is done to a host"),
+    "host-compat": _of(host_types.CompatAnswer, "host compat --json"),
+    "host-vm": _of(host_types.VmRow, "host pause --json", "what else is done to a VM"),
+    "host-start": _of(host_types.StartAnswer, "host start --json"),
+    "host-load-guest-driver": _of(host_types.Loading, "host load-guest-driver --json"),
+    "host-migrate": _of(host_types.MigrateAnswer, "host migrate --json"),
+    "host-done": _of(
+        host_types.DoneAnswer, "host abort --json", "`host undefine --json`, `host remove-device --json`"
+    ),
+    "host-create-device": _of(host_types.DeviceRow, "host create-device --json"),
+    "host-inject": _of(host_types.FaultRow, "host inject --json"),
+    "host-clear": _of(host_types.ClearAnswer, "host clear --json"),
+    "host-refused": _of(host_types.RefusedAnswer, "host start --json", "whatever a host refuses"),
 }
 
 

@@ -2,12 +2,15 @@
 
 from vgpu_migrate.manager.codec import from_data, to_data
 from vgpu_migrate.manager.fleet import definition_of, state_of_host
+from vgpu_migrate.manager.functions import function_count
 from vgpu_migrate.manager.lifecycle import Started, define_vm
 from vgpu_migrate.manager.manager import VgpuManager, manager_from_fleet, migrate
 from vgpu_migrate.manager.migration import Acceptance, Handover, MigrationOffer, Receipt
 from vgpu_migrate.manager.refusal import Reason, Refusal
 from vgpu_migrate.manager.seats import Seat
 from vgpu_migrate.manager.state import (
+    Device,
+    DeviceId,
     GuestReport,
     HostState,
     MigrationId,
@@ -25,6 +28,8 @@ from vgpu_migrate.manager.transitions import TRANSITIONS, Operation, Transition
 __all__ = [
     "TRANSITIONS",
     "Acceptance",
+    "Device",
+    "DeviceId",
     "GuestReport",
     "Handover",
     "HostState",
@@ -49,6 +54,7 @@ __all__ = [
     "define_vm",
     "definition_of",
     "from_data",
+    "function_count",
     "manager_from_fleet",
     "migrate",
     "state_of_host",

@@ -9,6 +9,7 @@ import msgspec
 from vgpu_migrate import facts
 from vgpu_migrate.compat import vgpu_record, vgpu_traits
 from vgpu_migrate.errors import UnknownNameError
+from vgpu_migrate.manager.functions import take_functions
 from vgpu_migrate.manager.lifecycle import new_record
 from vgpu_migrate.manager.state import (
     GuestReport,
@@ -73,7 +74,12 @@ def _with_vm(state: HostState, fleet: Fleet, vm: Vm, *, reserved: Collection[int
     record = replace(new_record(state, definition_of(vm), reserved=reserved), power=vm.state)
     if not vm.state.holds_vgpus:
         return state.with_vm(replace(record, saved=_saved(fleet, vm)))
-    vgpus = tuple(_instance(state, record, vm, position) for position in range(len(vm.vgpus)))
+    gpus = [vgpu.gpu for vgpu in vm.vgpus if vgpu.gpu is not None]
+    functions = take_functions(state, gpus, thing=f"VM {vm.id}")
+    vgpus = tuple(
+        replace(_instance(state, record, vm, position), function=function)
+        for position, function in enumerate(functions)
+    )
     after = state.with_vm(replace(record, vgpus=vgpus))
     return replace(after, next_handle=state.next_handle + len(vgpus))
 

@@ -5,13 +5,16 @@ Every function takes a state and gives the next, or raises and has changed nothi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from vgpu_migrate import facts
 from vgpu_migrate.manager.lifecycle import without_vgpus
 from vgpu_migrate.manager.refusal import Reason, refuse
-from vgpu_migrate.manager.state import HostState, Role, VmRecord
-from vgpu_migrate.model import VersionRange, VmId, VmState
+from vgpu_migrate.manager.state import HostState, MigrationId, OpenMigration, Role, VmRecord
+from vgpu_migrate.model import HostId, VersionRange, VmId, VmState
+from vgpu_migrate.model.driver_text import require_driver_text
 from vgpu_migrate.nvml import InUseError, InvalidArgumentError, NotSupportedError, UnknownError
 
 replace = msgspec.structs.replace
@@ -68,27 +71,31 @@ def _running(state: HostState) -> list[VmId]:
 
 
 def reload_driver(state: HostState) -> HostState:
-    """Reload the host driver: the range in force is the preset range again.
+    """Reload the host driver: the range in force is the preset range again, and devices are gone.
 
     Raises:
         RefusedError: a VM is running.
     """
     _require_idle(state, "reload the driver")
-    return _with_preset_in_force(state)
+    return _with_preset_in_force(replace(state, devices={}))
 
 
 def install_driver(state: HostState, driver: str, *, preset_range: VersionRange | None = None) -> HostState:
     """Install another host driver; its preset range, if none is given, comes from the facts.
 
+    As at a reload, devices are gone.
+
     Raises:
+        InputError: its text is not one that a record holds.
         RefusedError: a VM is running.
     """
+    require_driver_text(driver, place=f"host {state.host.id}: driver")
     _require_idle(state, f"install driver {driver}")
     known = facts.host_driver(driver)
     said = known.said if preset_range is None else "given"
     preset = known.preset_range if preset_range is None else preset_range
     host = replace(state.host, driver=driver, preset_range=preset, range_in_force=preset, range_said=said)
-    return replace(state, host=host)
+    return replace(state, host=host, devices={})
 
 
 def _require_idle(state: HostState, what: str) -> None:
@@ -105,7 +112,7 @@ def _with_preset_in_force(state: HostState) -> HostState:
 
 
 def reboot(state: HostState) -> HostState:
-    """Reboot the host: VMs with vgpus are off, the range in force is the preset range again.
+    """Reboot the host: VMs with vgpus are off, devices are gone, the preset range is in force again.
 
     What is expected from elsewhere is dropped, and its migration declined. What was handed over stays
     stopped, without capacity, until its receipt arrives. What was only offered is off here, its offer void.
@@ -123,21 +130,35 @@ def reboot(state: HostState) -> HostState:
         else:
             off = without_vgpus(state, record, VmState.OFF)
             vms[vm_id] = replace(off, role=Role.RESIDENT, migration=None)
-    return _with_preset_in_force(replace(state, vms=vms, answers=answers))
+    return _with_preset_in_force(replace(state, vms=vms, answers=answers, devices={}))
 
 
-def restart_manager(state: HostState, *, configured_range: VersionRange | None = None) -> HostState:
+def restart_manager(
+    state: HostState,
+    *,
+    configured_range: VersionRange | None = None,
+    offered_to: Mapping[MigrationId, HostId] | None = None,
+) -> HostState:
     """The process that keeps this state begins again: a driver reload that VMs survive. Our assumption.
 
-    A range set at run time is lost; `configured_range`, the fleet file's, is in force again.
+    A range set at run time is lost; `configured_range`, the fleet file's, is in force again. A VM whose offer
+    is among `offered_to` is stopped as if handed over to that host: only its answer says what it has heard.
 
     Raises:
         InvalidArgumentError: the configured range is not inside the preset range.
     """
-    after = _with_preset_in_force(state)
+    vms = {vm_id: _doubted(record, offered_to or {}) for vm_id, record in state.vms.items()}
+    after = _with_preset_in_force(replace(state, vms=vms))
     if configured_range is None:
         return after
     preset = _require_preset(state)
     if not preset.covers(configured_range):
         raise InvalidArgumentError(f"range {configured_range} is not inside the preset range {preset}")
     return replace(after, host=replace(after.host, range_in_force=configured_range))
+
+
+def _doubted(record: VmRecord, offered_to: Mapping[MigrationId, HostId]) -> VmRecord:
+    if record.role is not Role.OUTGOING or record.migration is None or record.migration.id not in offered_to:
+        return record
+    migration = OpenMigration(record.migration.id, offered_to[record.migration.id])
+    return replace(record, role=Role.HANDED_OVER, migration=migration)

@@ -12,6 +12,7 @@ import msgspec
 from vgpu_migrate import facts
 from vgpu_migrate.errors import InputError, Problem
 from vgpu_migrate.facts import VgpuType
+from vgpu_migrate.manager.functions import take_functions
 from vgpu_migrate.manager.records import Restored, current_records, fresh_traits, hints, read_saved
 from vgpu_migrate.manager.refusal import Reason, refuse
 from vgpu_migrate.manager.seats import Seat, Wanted, find_seats
@@ -29,6 +30,8 @@ from vgpu_migrate.manager.state import (
 )
 from vgpu_migrate.manager.transitions import START_FROM, Operation, require
 from vgpu_migrate.model import Vm, VmId, VmState
+from vgpu_migrate.model.driver_text import require_driver_text
+from vgpu_migrate.model.identity_text import require_id, require_uuid
 from vgpu_migrate.model.negotiation import negotiate
 from vgpu_migrate.nvml import States
 
@@ -65,12 +68,17 @@ def define(state: HostState, definition: VmDefinition) -> HostState:
     """Add a VM, powered off.
 
     Raises:
-        InputError: it wants no vgpu; a vGPU Manager sees only VMs that do.
+        InputError: it wants no vgpu (a vGPU Manager sees only VMs that do), or its id, UUID or guest driver
+            is none.
         RefusedError: a VM with its id or UUID is there.
     """
+    place = f"VM {require_id(definition.id, place='VM id')}"
+    uuid = require_uuid(definition.uuid, place=f"{place}: UUID")
+    if definition.guest_driver is not None:
+        require_driver_text(definition.guest_driver, place=f"{place}: guest driver")
     if not definition.vgpus:
-        raise InputError(Problem(f"VM {definition.id}", "no vgpus", "wanted at least one"))
-    return state.with_vm(new_record(state, definition))
+        raise InputError(Problem(place, "no vgpus", "wanted at least one"))
+    return state.with_vm(new_record(state, replace(definition, uuid=uuid)))
 
 
 def new_record(state: HostState, definition: VmDefinition, *, reserved: Collection[int] = ()) -> VmRecord:
@@ -157,18 +165,35 @@ def wanted_of(definition: VmDefinition, restored: Sequence[Restored]) -> tuple[W
 def create_vgpus(
     state: HostState, definition: VmDefinition, seats: Sequence[Seat], guests: Sequence[GuestReport | None]
 ) -> tuple[VgpuInstance, ...]:
-    """Instances with the next free handles; the caller moves the counter on."""
-    return tuple(
-        VgpuInstance(
-            handle=VgpuHandle(state.next_handle + position),
-            uuid=vgpu_uuid(definition, position),
-            type=one.type,
-            gpu=seat.gpu,
-            placement=seat.placement,
-            guest=guest,
+    """Instances with the next free handles; the caller moves the counter on.
+
+    A vgpu without a device brings one of its own, on the lowest virtual function that is free.
+
+    Raises:
+        RefusedError: an administrator's device has the id that the vgpu's own device would have.
+    """
+    vm = f"VM {definition.id}"
+    new = [seat.gpu for seat in seats if seat.device is None]
+    functions = iter(take_functions(state, new, thing=vm))
+    vgpus: list[VgpuInstance] = []
+    for position, (one, seat, guest) in enumerate(zip(definition.vgpus, seats, guests, strict=True)):
+        uuid = vgpu_uuid(definition, position)
+        if seat.device is None and uuid in state.devices:
+            detail = f"device {uuid} is there, with the UUID of its vgpu {position}; start it on that device"
+            refuse(Reason.ALREADY_THERE, vm, detail)
+        vgpus.append(
+            VgpuInstance(
+                handle=VgpuHandle(state.next_handle + position),
+                uuid=uuid,
+                type=one.type,
+                gpu=seat.gpu,
+                placement=seat.placement,
+                guest=guest,
+                function=next(functions) if seat.device is None else state.device(seat.device).function,
+                device=seat.device,
+            )
         )
-        for position, (one, seat, guest) in enumerate(zip(definition.vgpus, seats, guests, strict=True))
-    )
+    return tuple(vgpus)
 
 
 def require_manager(state: HostState) -> None:
@@ -197,7 +222,8 @@ def load_guest_driver(
         bounds: the oldest and newest vGPU version it negotiates, None where unknown; absent: from the facts.
 
     Raises:
-        InputError: no driver is given and the definition names none, or the bounds are not in order.
+        InputError: no driver is given and the definition names none, its text is not one that a record
+            holds, or the bounds are not in order.
         RefusedError: the VM is not booting or running.
 
     Source:
@@ -208,6 +234,7 @@ def load_guest_driver(
     driver = driver or record.definition.guest_driver
     if driver is None:
         raise InputError(Problem(f"VM {vm_id}", "its definition names no guest driver", "wanted a driver"))
+    require_driver_text(driver, place=f"VM {vm_id}: guest driver")
     if bounds is None:
         known = facts.guest_driver(driver)
         bounds = (known.minimum, known.maximum)

@@ -6,11 +6,12 @@ all. There is no clock and no chance in it: the same calls give the same state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from vgpu_migrate.errors import InputError, Problem, RefusedError
-from vgpu_migrate.manager import host_operations, lifecycle, migration
+from vgpu_migrate.facts import VgpuType
+from vgpu_migrate.manager import devices, host_operations, lifecycle, migration
 from vgpu_migrate.manager.codec import DATA_VERSION, from_data, to_data
 from vgpu_migrate.manager.fleet import state_of_host
 from vgpu_migrate.manager.lifecycle import Started
@@ -18,6 +19,8 @@ from vgpu_migrate.manager.migration import Acceptance, Handover, MigrationOffer,
 from vgpu_migrate.manager.records import instance_record, physical_record, saved_records
 from vgpu_migrate.manager.seats import Seat
 from vgpu_migrate.manager.state import (
+    Device,
+    DeviceId,
     HostState,
     MigrationId,
     Negotiation,
@@ -62,6 +65,29 @@ class VgpuManager:
             self.state, vm_id, from_state=from_state, records=records, seats=gpus
         )
         return started
+
+    def create_device(
+        self,
+        gpu: GpuId,
+        vgpu_type: VgpuType,
+        device: DeviceId,
+        *,
+        placement: int | None = None,
+        function: int | None = None,
+    ) -> Device:
+        """Make a device that a VM can be started on; see `devices.create_device`."""
+        self.state, made = devices.create_device(
+            self.state, gpu, vgpu_type, device, placement=placement, function=function
+        )
+        return made
+
+    def place_device(self, device: DeviceId, placement: int) -> None:
+        """Move a device that no VM uses to another placement id."""
+        self.state = devices.place_device(self.state, device, placement)
+
+    def remove_device(self, device: DeviceId) -> None:
+        """End a device that no VM uses."""
+        self.state = devices.remove_device(self.state, device)
 
     def load_guest_driver(
         self,
@@ -173,9 +199,19 @@ class VgpuManager:
         """Install another host driver; no VM may run."""
         self.state = host_operations.install_driver(self.state, driver, preset_range=preset_range)
 
-    def restart(self, *, configured_range: VersionRange | None = None) -> None:
-        """Begin again with what was kept: VMs stay, the range in force is the preset or configured one."""
-        self.state = host_operations.restart_manager(self.state, configured_range=configured_range)
+    def restart(
+        self,
+        *,
+        configured_range: VersionRange | None = None,
+        offered_to: Mapping[MigrationId, HostId] | None = None,
+    ) -> None:
+        """Begin again with what was kept: VMs stay, the range in force is the preset or configured one.
+
+        VMs offered to the hosts named stay stopped until those answer.
+        """
+        self.state = host_operations.restart_manager(
+            self.state, configured_range=configured_range, offered_to=offered_to
+        )
 
     def saved_records(self, vm_id: VmId) -> tuple[bytes, ...]:
         """What to keep with a VM, one record for each vgpu, at any time."""

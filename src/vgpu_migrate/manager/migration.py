@@ -175,7 +175,7 @@ def commit(state: HostState, handover: Handover) -> tuple[HostState, Receipt]:
         definition.id,
         wanted_of(definition, restored),
         needed=record.power.needs,
-        seats=[Seat(vgpu.gpu, vgpu.placement) for vgpu in record.vgpus],
+        seats=[Seat(vgpu.gpu, vgpu.placement, vgpu.device) for vgpu in record.vgpus],
     )
     vgpus = tuple(replace(vgpu, guest=one.guest) for vgpu, one in zip(record.vgpus, restored, strict=True))
     active = replace(record, role=Role.RESIDENT, migration=None, vgpus=vgpus)

@@ -9,17 +9,21 @@ from vgpu_migrate.compat import Verdict, VgpuTraits, check, combine, gpu_traits
 from vgpu_migrate.errors import InputError, Problem
 from vgpu_migrate.facts import VgpuType
 from vgpu_migrate.manager.refusal import Reason, refuse
-from vgpu_migrate.manager.state import HostState
+from vgpu_migrate.manager.state import Device, DeviceId, HostState
 from vgpu_migrate.model import Gpu, GpuId, PlacementMode, VmId
 from vgpu_migrate.model.placement import NoRoom, Tenant, creatable_placements, find_room
 from vgpu_migrate.nvml import States
 
 
 class Seat(NamedTuple):
-    """A gpu for one vgpu, and its placement id where the gpu is mixed-size; None: the lowest that is free."""
+    """A gpu for one vgpu, and its placement id where the gpu is mixed-size; None: the lowest that is free.
+
+    `device` is the administrator's device that the vgpu shall use; it gives the placement then.
+    """
 
     gpu: GpuId
     placement: int | None = None
+    device: DeviceId | None = None
 
 
 class Wanted(NamedTuple):
@@ -42,14 +46,16 @@ def find_seats(
         seats: one for each vgpu; None: the first gpus in order where verdict and room both allow.
 
     Raises:
-        RefusedError: INCOMPATIBLE with the best verdict there was, or NO_ROOM.
-        InputError: not one seat for each vgpu, or a gpu is not one of the host's.
+        RefusedError: INCOMPATIBLE with the best verdict there was, NO_ROOM, or a device that is in use
+            or not what the vgpu wants.
+        InputError: not one seat for each vgpu, or a gpu or device is not one of the host's.
     """
     if seats is None:
         return _first_fit(state, vm_id, wanted, needed)
     if len(seats) != len(wanted):
+        what = "devices" if any(seat.device is not None for seat in seats) else "gpus"
         raise InputError(
-            Problem(f"VM {vm_id}", f"{len(seats)} gpus given", f"wanted {len(wanted)}, one for each vgpu")
+            Problem(f"VM {vm_id}", f"{len(seats)} {what} given", f"wanted {len(wanted)}, one for each vgpu")
         )
     gpus = [state.gpu(seat.gpu) for seat in seats]
     verdict = combine([_judge(state, one, gpu) for one, gpu in zip(wanted, gpus, strict=True)])
@@ -72,9 +78,16 @@ def _refuse_verdict(vm_id: VmId, where: str, needed: States, verdict: Verdict) -
 
 def _take(state: HostState, vm_id: VmId, wanted: Sequence[Wanted], seats: Sequence[Seat]) -> tuple[Seat, ...]:
     taken: list[Seat] = []
+    used = {device.id: str(record.definition.id) for device, record in state.all_devices() if record}
     there = {seat.gpu: state.tenants(seat.gpu) for seat in seats}
     for one, seat in zip(wanted, seats, strict=True):
         gpu, tenants = state.gpu(seat.gpu), there[seat.gpu]
+        if seat.device is not None:
+            # It has its room already, so nothing is added to the gpu's tenants.
+            device = _usable(state, vm_id, one, seat, used)
+            used[device.id] = str(vm_id)
+            taken.append(Seat(gpu.id, device.placement, device.id))
+            continue
         place = find_room(gpu, tenants, one.type)
         if isinstance(place, NoRoom):
             refuse(Reason.NO_ROOM, f"VM {vm_id}", f"no room for {one.type.short} on {gpu.id}: {place}")
@@ -96,6 +109,23 @@ def _take(state: HostState, vm_id: VmId, wanted: Sequence[Wanted], seats: Sequen
         tenants.append(Tenant(one.type, placement))
         taken.append(Seat(gpu.id, placement))
     return tuple(taken)
+
+
+def _usable(state: HostState, vm_id: VmId, wanted: Wanted, seat: Seat, used: dict[DeviceId, str]) -> Device:
+    """The administrator's device of a seat, if this vgpu can be put on it."""
+    assert seat.device is not None
+    vm = f"VM {vm_id}"
+    device = state.device(seat.device)
+    if device.id in used:
+        refuse(Reason.IN_USE, vm, f"device {device.id} is used by VM {used[device.id]}")
+    for what, seen, asked in (
+        ("gpu", device.gpu, seat.gpu),
+        ("type", device.type.short, wanted.type.short),
+        ("placement", device.placement, device.placement if seat.placement is None else seat.placement),
+    ):
+        if seen != asked:
+            refuse(Reason.WRONG_DEVICE, vm, f"device {device.id} has {what} {seen}; wanted {asked}")
+    return device
 
 
 def _first_fit(state: HostState, vm_id: VmId, wanted: Sequence[Wanted], needed: States) -> tuple[Seat, ...]:

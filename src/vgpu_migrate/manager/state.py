@@ -19,6 +19,7 @@ from vgpu_migrate.model.placement import Tenant
 
 VgpuHandle = NewType("VgpuHandle", int)
 MigrationId = NewType("MigrationId", str)
+DeviceId = NewType("DeviceId", str)
 
 
 class Role(StrEnum):
@@ -48,6 +49,8 @@ class VgpuInstance(msgspec.Struct, frozen=True):
 
     `handle` is NVML's instance id, never 0 and never used twice. `guest` is None while guest info is
     UNINITIALIZED. `uuid` follows from the VM's and the vgpu's position, so it is the same on every host.
+    `function` is the virtual function it sits on, as for a `Device`. `device` is the administrator's
+    device that it uses; None: the kernel's device came with the vgpu and goes with it.
     """
 
     handle: VgpuHandle
@@ -56,10 +59,37 @@ class VgpuInstance(msgspec.Struct, frozen=True):
     gpu: GpuId
     placement: int | None
     guest: GuestReport | None
+    function: int | None = None
+    device: DeviceId | None = None
 
     @property
     def tenant(self) -> Tenant:
         """The instance as placement sees it."""
+        return Tenant(self.type, self.placement)
+
+    @property
+    def device_id(self) -> DeviceId:
+        """The id of the device it is on: the administrator's, else its own UUID. Our choice."""
+        return DeviceId(self.uuid) if self.device is None else self.device
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A vgpu as the host's kernel sees it: a mediated device, or a virtual function with a type set.
+
+    It takes up room from when it is made, whether a VM uses it or not. `id` is the mediated device's UUID,
+    or whatever name the administrator gave. `function` is the virtual function it sits on, counted from 0;
+    None on a gpu without SR-IOV.
+    """
+
+    id: DeviceId
+    gpu: GpuId
+    type: VgpuType
+    placement: int | None
+    function: int | None
+
+    @property
+    def tenant(self) -> Tenant:
+        """The device as placement sees it."""
         return Tenant(self.type, self.placement)
 
 
@@ -140,6 +170,7 @@ class VmRecord(msgspec.Struct, frozen=True):
 class HostState(msgspec.Struct, frozen=True):
     """Everything one host knows. `host` holds its driver, gpus, preset range and range in force.
 
+    `devices` are those that an administrator made, used by a VM or not; `all_devices` has the others too.
     `answers` is the journal of migrations into this host: True committed, False declined. `incarnation`
     is handed in and distinguishes the ids of migrations of a host that began anew under the same name.
     """
@@ -148,13 +179,17 @@ class HostState(msgspec.Struct, frozen=True):
     profile: Profile = Profile.DEFAULT
     incarnation: str = ""
     vms: dict[VmId, VmRecord] = {}
+    devices: dict[DeviceId, Device] = {}
     answers: dict[MigrationId, bool] = {}
     next_handle: int = 1
     next_migration: int = 1
 
     @property
     def is_in_use(self) -> bool:
-        """Whether a VM is running as IN_USE means it: any VM with an active or held vgpu. Our assumption."""
+        """Whether a VM is running as IN_USE means it: any VM with an active or held vgpu. Our assumption.
+
+        A device that no VM uses does not count.
+        """
         return any(record.vgpus for record in self.vms.values())
 
     def vm(self, vm_id: VmId) -> VmRecord:
@@ -183,9 +218,42 @@ class HostState(msgspec.Struct, frozen=True):
         """A gpu of the host, or None."""
         return next((gpu for gpu in self.host.gpus if gpu.id == gpu_id), None)
 
+    def device(self, device_id: DeviceId) -> Device:
+        """A device that an administrator made.
+
+        Raises:
+            UnknownNameError: no such device is on the host.
+        """
+        found = self.devices.get(device_id)
+        if found is None:
+            raise UnknownNameError("device", device_id, self.devices)
+        return found
+
     def tenants(self, gpu_id: GpuId) -> list[Tenant]:
-        """What takes up room on a gpu: active and held vgpus alike."""
-        return [vgpu.tenant for record in self.vms.values() for vgpu in record.vgpus if vgpu.gpu == gpu_id]
+        """What takes up room on a gpu: active and held vgpus alike, and devices that no VM uses."""
+        # Read for every gpu at every publication, so without making a device of each vgpu.
+        vgpus = [vgpu for record in self.vms.values() for vgpu in record.vgpus if vgpu.gpu == gpu_id]
+        used = {vgpu.device for vgpu in vgpus}
+        devices = (device for device in self.devices.values() if device.gpu == gpu_id)
+        unused = [device.tenant for device in devices if device.id not in used]
+        return [vgpu.tenant for vgpu in vgpus] + unused
+
+    def all_devices(self) -> Iterator[tuple[Device, VmRecord | None]]:
+        """Every device and the VM that has a vgpu on it: VM by VM, then those that no VM uses.
+
+        A VM that was started without devices has one of its own for each vgpu.
+        """
+        used: set[DeviceId] = set()
+        for record in self.vms.values():
+            for vgpu in record.vgpus:
+                used.add(vgpu.device_id)
+                yield (
+                    Device(vgpu.device_id, vgpu.gpu, vgpu.type, vgpu.placement, vgpu.function),
+                    record,
+                )
+        for device in self.devices.values():
+            if device.id not in used:
+                yield device, None
 
     def active(self) -> Iterator[tuple[VmRecord, VgpuInstance]]:
         """The active vgpus and their VMs, in no order that matters."""
@@ -197,6 +265,10 @@ class HostState(msgspec.Struct, frozen=True):
     def with_vm(self, record: VmRecord) -> HostState:
         """The state with this record in the place of the VM's present one, or added."""
         return msgspec.structs.replace(self, vms={**self.vms, record.definition.id: record})
+
+    def with_device(self, device: Device) -> HostState:
+        """The state with an administrator's device added."""
+        return msgspec.structs.replace(self, devices={**self.devices, device.id: device})
 
     def without_vm(self, vm_id: VmId) -> HostState:
         """The state without a VM."""

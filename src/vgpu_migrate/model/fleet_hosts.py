@@ -13,6 +13,7 @@ from vgpu_migrate.facts import Board, VgpuType
 from vgpu_migrate.model import fleet_schema as wire
 from vgpu_migrate.model.fleet_findings import Findings
 from vgpu_migrate.model.fleet_report import BROKEN, shown, spell
+from vgpu_migrate.model.identity_text import WANTED_NAME, is_name
 from vgpu_migrate.model.values import Gpu, GpuId, Host, HostId, PlacementMode
 from vgpu_migrate.nvml import VersionRange
 
@@ -265,8 +266,8 @@ def type_names() -> Mapping[str, VgpuType]:
 
 def check_name(findings: Findings, place: str, name: str) -> None:
     """A name must be one that can be printed in a line and told apart by eye."""
-    if not name.isprintable() or name[:1].isspace() or name[-1:].isspace():
-        findings.wrong(place, spell(name), "wanted printable characters, without a space at either end")
+    if not is_name(name):
+        findings.wrong(place, spell(name), f"wanted {WANTED_NAME}")
 
 
 def whole(number: Any) -> int | None:

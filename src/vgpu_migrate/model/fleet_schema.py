@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from vgpu_migrate.model.driver_text import DRIVER_TEXT_PATTERN, WANTED_DRIVER
+from vgpu_migrate.model.identity_text import LONGEST_ID, UUID_PATTERN, WANTED_UUID
 from vgpu_migrate.model.values import PlacementMode, Profile, VmState
 from vgpu_migrate.nvml import U32_MAX
 
@@ -27,13 +29,16 @@ _POSITIVE_HEX = r"^0x0*[1-9a-fA-F][0-9a-fA-F]{0,7}(?!\n)$"
 _LONG_HEX = r"^0x0*[0-9a-fA-F]{1,13}(?!\n)$"
 MOST_SECONDS = 1e9
 
-Id = Annotated[str, Meta(min_length=1, max_length=255, extra={"wanted": "a text of 1 to 255 characters"})]
+Id = Annotated[
+    str,
+    Meta(min_length=1, max_length=LONGEST_ID, extra={"wanted": f"a text of 1 to {LONGEST_ID} characters"}),
+]
 Text = Annotated[str, Meta(extra={"wanted": "a text"})]
 Driver = Annotated[
     str,
     Meta(
-        pattern=r"^[!-~]{1,63}(?!\n)$",
-        extra={"wanted": "a driver such as 550.54.16: 1 to 63 printable ASCII characters without spaces"},
+        pattern=DRIVER_TEXT_PATTERN,
+        extra={"wanted": WANTED_DRIVER},
         examples=["550.54.16"],
     ),
 ]
@@ -67,8 +72,8 @@ Flag = Annotated[bool, Meta(extra={"wanted": "true or false"})]
 Uuid = Annotated[
     str,
     Meta(
-        pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?!\n)$",
-        extra={"wanted": "a UUID such as 0b9ed2c4-8a4f-4c6a-9d4e-3f1d9c8b7a60"},
+        pattern=UUID_PATTERN,
+        extra={"wanted": WANTED_UUID},
     ),
 ]
 PciAddress = Annotated[

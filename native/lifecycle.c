@@ -1,0 +1,68 @@
+/* Starting and stopping, and the texts of the codes: what works without a host. */
+#include "call.h"
+
+VGM_API nvmlReturn_t nvmlInit(void)
+{
+    return vgm_session_open(F_nvmlInit);
+}
+
+VGM_API nvmlReturn_t nvmlInit_v2(void)
+{
+    return vgm_session_open(F_nvmlInit_v2);
+}
+
+/* The flags say what to do about gpus in a bad state; a simulated one has nothing to spare them. */
+VGM_API nvmlReturn_t nvmlInitWithFlags(unsigned int flags)
+{
+    (void)flags;
+    return vgm_session_open(F_nvmlInitWithFlags);
+}
+
+VGM_API nvmlReturn_t nvmlShutdown(void)
+{
+    return vgm_session_close();
+}
+
+/* As driver 570 says them; a test compares. */
+static const char *const texts[] = {
+    [0] = "Success",
+    [1] = "Uninitialized",
+    [2] = "Invalid Argument",
+    [3] = "Not Supported",
+    [4] = "Insufficient Permissions",
+    [5] = "Already Initialized",
+    [6] = "Not Found",
+    [7] = "Insufficient Size",
+    [8] = "Insufficient External Power",
+    [9] = "Driver Not Loaded",
+    [10] = "Timeout",
+    [11] = "Interrupt Request Issue",
+    [12] = "NVML Shared Library Not Found",
+    [13] = "Function Not Found",
+    [14] = "Corrupted infoROM",
+    [15] = "GPU is lost",
+    [16] = "GPU requires reset",
+    [17] = "GPU access blocked by the operating system",
+    [18] = "Driver/library version mismatch",
+    [19] = "In use by another client",
+    [20] = "Insufficient Memory",
+    [21] = "No data",
+    [22] = "vGPU ECC not supported",
+    [23] = "Insufficient Resources",
+    [24] = "Invalid Frequency",
+    [25] = "Argument version mismatch",
+    [26] = "Requested functionality has been deprecated",
+    [27] = "System is not in ready state",
+    [28] = "No supported GPUs were found",
+    [29] = "Resource not in correct state to perform requested operation",
+};
+
+#ifdef VGM_NVIDIA_HEADER
+VGM_API const DECLDIR char *nvmlErrorString(nvmlReturn_t result)
+#else
+VGM_API const char *nvmlErrorString(nvmlReturn_t result)
+#endif
+{
+    unsigned int code = (unsigned int)result;
+    return code < sizeof texts / sizeof *texts ? texts[code] : "Unknown Error";
+}

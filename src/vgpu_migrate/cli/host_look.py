@@ -1,0 +1,232 @@
+"""What every host can be asked: `host show`, `gpus`, `vgpus`, `metadata`, `version`, `set-range`, …."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vgpu_migrate.cli.host_open import complete_thing, socket_option
+from vgpu_migrate.cli.options import FileName, NumberParameter, json_option, single_option
+
+if TYPE_CHECKING:
+    from vgpu_migrate.hosts.live import LiveHost
+
+
+class VgpuVersion(NumberParameter):
+    """A vGPU version: `0x140001`, or a decimal number."""
+
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, a u32."""
+        try:
+            found = int(str(value), 0)
+        except ValueError:
+            found = -1
+        if not 0 <= found <= 0xFFFF_FFFF:
+            self.fail(f"{value!r} is no vGPU version; wanted a number such as 0x140001", param, ctx)
+        return found
+
+
+@click.command("show", short_help="Everything about the host at this moment.")
+@socket_option
+@json_option
+def show(socket: str | None, as_json: bool) -> int:
+    """Everything about the host at this moment: ranges, gpus, VMs, devices, open migrations, faults."""
+    from vgpu_migrate.cli import host_answers, host_view
+    from vgpu_migrate.cli.catalog_view import tell
+    from vgpu_migrate.cli.host_open import ask
+
+    def act(live: LiveHost) -> int:
+        return tell(host_answers.host(live.show()), host_view.show_host, as_json=as_json)
+
+    return ask(socket, act, as_json=as_json)
+
+
+@click.command("gpus", short_help="Its gpus.")
+@socket_option
+@json_option
+def gpus(socket: str | None, as_json: bool) -> int:
+    """The gpus of the host, in its order."""
+    from vgpu_migrate.cli import host_answers, host_types, host_view
+    from vgpu_migrate.cli.catalog_view import tell
+    from vgpu_migrate.cli.host_open import ask
+
+    def act(live: LiveHost) -> int:
+        rows = [host_answers.gpu(gpu) for gpu in live.show().gpus]
+        return tell(
+            host_types.GpusAnswer(rows),
+            lambda screen, found: host_view.show_gpus(screen, found.gpus),
+            as_json=as_json,
+        )
+
+    return ask(socket, act, as_json=as_json)
+
+
+@click.command("vgpus", short_help="Its vgpus, active and held, and devices made for vgpus.")
+@socket_option
+@json_option
+def vgpus(socket: str | None, as_json: bool) -> int:
+    """The vgpus of the host by instance number: active ones, and those held for a VM on its way.
+
+    Below them the devices that were made for vgpus before, used or not.
+    """
+    from vgpu_migrate.cli import host_answers, host_view
+    from vgpu_migrate.cli.catalog_view import tell
+    from vgpu_migrate.cli.host_open import ask
+
+    def act(live: LiveHost) -> int:
+        return tell(
+            host_answers.vgpus(live.show()),
+            host_view.show_vgpus,
+            as_json=as_json,
+        )
+
+    return ask(socket, act, as_json=as_json)
+
+
+@click.command("metadata", short_help="The metadata records of a VM's vgpus, or of a gpu.")
+@click.argument("name", metavar="VM|GPU", shell_complete=complete_thing)
+@click.option("--raw", is_flag=True, help="The bytes themselves, record behind record.")
+@click.option("--base64", "as_base64", is_flag=True, help="One line of base64 for each record.")
+@single_option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=FileName(),
+    help="Write to this file, readable by its owner only; bytes unless another form is asked for.",
+)
+@socket_option
+@json_option
+def metadata(
+    name: str, raw: bool, as_base64: bool, output: str | None, socket: str | None, as_json: bool
+) -> int:
+    """The metadata records of a VM's vgpus, of one vgpu (by instance number or UUID), or of a gpu.
+
+    Of a VM without vgpus: the last ones, as it was saved. `host start --metadata` takes back every form.
+
+    \b
+    Examples:
+      vgpu-migrate host metadata design-01
+      vgpu-migrate host metadata a1/0 --raw -o a1-0.record
+    """
+    from vgpu_migrate.cli import host_records, host_view
+    from vgpu_migrate.cli.catalog_view import tell
+    from vgpu_migrate.cli.endings import say
+    from vgpu_migrate.cli.host_open import ask
+
+    if raw + as_base64 + as_json > 1:
+        raise click.UsageError("--raw, --base64 and --json do not go together; choose one")
+
+    def act(live: LiveHost) -> int:
+        found = host_records.of_thing(live, name)
+        if output is not None:
+            form = "base64" if as_base64 else "json" if as_json else "raw"
+            host_records.save(found, output, form=form)
+            say(f"{len(found.data)} record{'s' if len(found.data) != 1 else ''} written to {output}")
+        elif raw or as_base64:
+            host_records.write(found, form="raw" if raw else "base64")
+        else:
+            return tell(host_records.answer(found), host_view.show_metadata, as_json=as_json)
+        return 0
+
+    return ask(socket, act, as_json=as_json)
+
+
+@click.command("version", short_help="The preset range of vGPU versions and the one in force.")
+@socket_option
+@json_option
+def version(socket: str | None, as_json: bool) -> int:
+    """The preset range of vGPU versions and the one in force.
+
+    Exit status: 1 if the host runs no vGPU Manager.
+    """
+    from vgpu_migrate.cli.host_open import ask
+
+    def act(live: LiveHost) -> int:
+        live.vgpu_versions()
+        return _tell_version(live, as_json=as_json)
+
+    return ask(socket, act, as_json=as_json)
+
+
+@click.command("set-range", short_help="Override the range of vGPU versions, or lift the override.")
+@click.argument("minimum", metavar="[MIN]", type=VgpuVersion(), required=False)
+@click.argument("maximum", metavar="[MAX]", type=VgpuVersion(), required=False)
+@click.option("--preset", is_flag=True, help="Put the preset range back in force.")
+@socket_option
+@json_option
+def set_range(
+    minimum: int | None, maximum: int | None, preset: bool, socket: str | None, as_json: bool
+) -> int:
+    """Override the range of vGPU versions that the host negotiates, for as long as its driver is loaded.
+
+    Exit status: 1 if a VM is running on the host, or it runs no vGPU Manager.
+
+    \b
+    Examples:
+      vgpu-migrate host set-range 0x120001 0x140001
+      vgpu-migrate host set-range --preset
+    """
+    from vgpu_migrate.cli.host_open import ask
+    from vgpu_migrate.nvml import VersionRange
+
+    if preset == (maximum is not None) or (preset and minimum is not None):
+        raise click.UsageError("wanted MIN and MAX, or --preset to lift the override")
+
+    def act(live: LiveHost) -> int:
+        if minimum is None or maximum is None:
+            live.lift_range()
+        else:
+            live.set_vgpu_version(VersionRange(minimum, maximum))
+        return _tell_version(live, as_json=as_json)
+
+    return ask(socket, act, as_json=as_json)
+
+
+def _tell_version(live: LiveHost, *, as_json: bool) -> int:
+    from vgpu_migrate.cli import host_answers, host_view
+    from vgpu_migrate.cli.catalog_view import tell
+
+    return tell(host_answers.version(live.show()), host_view.show_version, as_json=as_json)
+
+
+@click.command("compat", short_help="Whether a VM, or saved records, may go to a gpu.")
+@click.argument("vgpu", metavar="VM|FILE", shell_complete=complete_thing)
+@click.argument("gpu", metavar="[GPU|FILE]", required=False, shell_complete=complete_thing)
+@single_option("--to", metavar="SOCKET", type=FileName(), help="Gpus and rules of the host at this socket.")
+@socket_option
+@json_option
+def compat(vgpu: str, gpu: str | None, to: str | None, socket: str | None, as_json: bool) -> int:
+    """In which states the vgpus of a VM may run on a gpu (without GPU: on each), and what stops them.
+
+    What the host has of a name comes first, else it is a file with metadata records in any form that `host
+    metadata` writes. As NVML's own call, this never looks at free room.
+
+    Exit status: 0 if the verdict allows a live move to some gpu asked about, 1 if not.
+
+    \b
+    Examples:
+      vgpu-migrate host compat design-01 --to /run/user/1000/a2.sock
+      vgpu-migrate host compat saved.record a1/0
+    """
+    from vgpu_migrate.cli import host_compat
+    from vgpu_migrate.cli.exit_status import NO
+    from vgpu_migrate.cli.host_open import ask, open_host
+    from vgpu_migrate.cli.output import write_json
+    from vgpu_migrate.cli.screen import Screen
+
+    def act(live: LiveHost) -> int:
+        target = live if to is None else open_host(to)
+        found = host_compat.judge(live, target, vgpu, gpu)
+        if as_json:
+            write_json(host_compat.answer(found))
+        else:
+            host_compat.show(Screen(), found)
+        return 0 if found.is_live else NO
+
+    return ask(socket, act, as_json=as_json)
+
+
+COMMANDS = (show, gpus, vgpus, metadata, version, set_range, compat)

@@ -1,5 +1,5 @@
 /* What is said of one gpu, apart from its vgpus. */
-#include "call.h"
+#include "lookup.h"
 #include "pci.h"
 
 /* Answers that are one number of the gpu, or of nothing but that it is there. */

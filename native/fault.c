@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "call.h"
-
 /* The n-th draw of a seed: splitmix64. */
 static uint64_t draw(uint64_t seed, uint64_t n)
 {
@@ -68,13 +66,4 @@ bool vgm_ask_faults(struct vgm_call *call, uint32_t gpu, uint32_t instance)
     }
     call->is_past_faults = true;
     return true;
-}
-
-nvmlReturn_t vgm_fault_at_init(struct vgm_view *view, enum vgm_function function)
-{
-    struct vgm_call call = {.view = view, .function = function, .going = true};
-    for (vgm_aim(&call); call.going; vgm_end(&call))
-        if (call.code == NVML_SUCCESS)
-            vgm_ask_faults(&call, VGM_ANY, VGM_ANY);
-    return call.code;
 }

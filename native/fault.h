@@ -2,9 +2,9 @@
 #ifndef VGM_FAULT_H
 #define VGM_FAULT_H
 
-#include "session.h"
+#include "call.h"
 
-/* Whether initialising is to fail, and how. */
-nvmlReturn_t vgm_fault_at_init(struct vgm_view *view, enum vgm_function function);
+/* Ask the faults about a call, once in its life; false where one decides it. VGM_ANY: without gpu or instance. */
+bool vgm_ask_faults(struct vgm_call *call, uint32_t gpu, uint32_t instance);
 
 #endif

@@ -1,7 +1,7 @@
 /* How many gpus there are, and the ways to one's handle. */
 #include <strings.h>
 
-#include "call.h"
+#include "lookup.h"
 #include "pci.h"
 
 /* How one gpu is looked for: its UUID, or else its address. */

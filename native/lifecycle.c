@@ -1,21 +1,37 @@
 /* Starting and stopping, and the texts of the codes: what works without a host. */
-#include "call.h"
+#include "fault.h"
+#include "session.h"
+
+/* A fault at init is asked as at any other call, and an init that fails does not count. */
+static nvmlReturn_t initialise(enum vgm_function function)
+{
+    nvmlReturn_t code = vgm_session_open();
+    if (code != NVML_SUCCESS)
+        return code;
+    struct vgm_call call;
+    for (vgm_begin(&call, function); call.going; vgm_end(&call))
+        if (call.code == NVML_SUCCESS)
+            vgm_ask_faults(&call, VGM_ANY, VGM_ANY);
+    if (call.code != NVML_SUCCESS)
+        vgm_session_close();
+    return call.code;
+}
 
 VGM_API nvmlReturn_t nvmlInit(void)
 {
-    return vgm_session_open(F_nvmlInit);
+    return initialise(F_nvmlInit);
 }
 
 VGM_API nvmlReturn_t nvmlInit_v2(void)
 {
-    return vgm_session_open(F_nvmlInit_v2);
+    return initialise(F_nvmlInit_v2);
 }
 
 /* The flags say what to do about gpus in a bad state; a simulated one has nothing to spare them. */
 VGM_API nvmlReturn_t nvmlInitWithFlags(unsigned int flags)
 {
     (void)flags;
-    return vgm_session_open(F_nvmlInitWithFlags);
+    return initialise(F_nvmlInitWithFlags);
 }
 
 VGM_API nvmlReturn_t nvmlShutdown(void)

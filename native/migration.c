@@ -1,5 +1,6 @@
 /* The five functions of vGPU migration, but the setter: see setters.c. */
 #include "compatibility.h"
+#include "lookup.h"
 
 /* The size protocol that real clients depend on in four ways: less than the record, 0 included, writes nothing but
    the needed size; enough gets the record and its true size. */

@@ -1,7 +1,7 @@
 /* Processes on a gpu: on a vGPU host, the one that runs each active vgpu.
 
    The generations of these functions have two structures; the first ends before the GPU instance. */
-#include "call.h"
+#include "lookup.h"
 
 enum kind { COMPUTE, GRAPHICS, MPS };
 

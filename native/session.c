@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault.h"
 #include "wire.h"
 
 #define PAGE 4096u
@@ -167,7 +166,7 @@ static bool is_same_host(const struct vgm_view *view)
            place.st_ctim.tv_sec == view->changed.tv_sec && place.st_ctim.tv_nsec == view->changed.tv_nsec;
 }
 
-nvmlReturn_t vgm_session_open(enum vgm_function function)
+nvmlReturn_t vgm_session_open(void)
 {
     lock();
     struct vgm_view *view = atomic_load(&vgm_current);
@@ -175,8 +174,6 @@ nvmlReturn_t vgm_session_open(enum vgm_function function)
     nvmlReturn_t code = NVML_SUCCESS;
     if (view == NULL || !vgm_is_alive(view) || (is_first && !is_same_host(view)))
         code = attach();
-    if (code == NVML_SUCCESS)
-        code = vgm_fault_at_init(atomic_load(&vgm_current), function);
     if (code == NVML_SUCCESS)
         atomic_fetch_add(&vgm_initialisations, 1);
     unlock();

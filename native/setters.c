@@ -1,5 +1,5 @@
 /* What changes the host. The library checks what the arguments are; whether the host can is the host's to say. */
-#include "call.h"
+#include "lookup.h"
 #include "wire.h"
 
 static nvmlReturn_t ask_host(const struct vgm_call *call, uint32_t gpu, uint64_t first, uint64_t second)

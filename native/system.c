@@ -1,5 +1,5 @@
 /* What is said of the host as a whole. */
-#include "call.h"
+#include "lookup.h"
 
 /* What the library says of its own version while no host can say. */
 static const struct vgm_text own_version = {"13.580.00", sizeof "13.580.00"};

@@ -2,7 +2,7 @@
 
    Their arguments are not looked at, so they are declared without, and NVIDIA's prototypes stay out. */
 #undef VGM_NVIDIA_HEADER
-#include "call.h"
+#include "lookup.h"
 
 __attribute__((noinline)) static nvmlReturn_t refuse(enum vgm_function function)
 {

@@ -1,5 +1,5 @@
 /* What a gpu says of the vgpus it has and may have. */
-#include "call.h"
+#include "lookup.h"
 
 #define NUMBER(name, type, number)                                  \
     VGM_API nvmlReturn_t name(nvmlDevice_t device, type *answer)    \

@@ -1,5 +1,5 @@
 /* What is said of one active vgpu. */
-#include "call.h"
+#include "lookup.h"
 
 #define NUMBER(name, type, number)                                                  \
     VGM_API nvmlReturn_t name(nvmlVgpuInstance_t vgpuInstance, type *answer)        \

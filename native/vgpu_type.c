@@ -1,5 +1,5 @@
 /* What is said of a vgpu type: the static part of the snapshot, and so the same as long as the host lives. */
-#include "call.h"
+#include "lookup.h"
 
 #define NUMBER(name, type_of_answer, number)                                            \
     VGM_API nvmlReturn_t name(nvmlVgpuTypeId_t vgpuTypeId, type_of_answer *answer)      \

@@ -1,5 +1,5 @@
 /* Utilization of a gpu's active vgpus: one sample each, as of now. */
-#include "call.h"
+#include "lookup.h"
 
 struct sample {
     unsigned long long time;

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "session.h"
+#include "view.h"
 
 #define ATTACH_LIMIT_MS 2000u
 #define CALL_LIMIT_MS 10000u

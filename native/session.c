@@ -6,8 +6,10 @@
    tells, but never memory that is not there. */
 #include "session.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -125,16 +127,30 @@ static bool check_static(struct vgm_view *view)
            view->pool != NULL;
 }
 
+/* Why there is no host, for whoever asks by VGPU_MIGRATE_EXPLAIN: the code alone never says. */
+static nvmlReturn_t not_loaded(const char *path, const char *why)
+{
+    const char *wish = secure_getenv("VGPU_MIGRATE_EXPLAIN");
+    if (wish != NULL && wish[0] != '\0')
+        fprintf(stderr, "libnvidia-ml.so.1 of vgpu-migrate: VGPU_MIGRATE_HOST%s%s: %s\n", path != NULL ? "=" : "",
+                path != NULL ? path : "", why);
+    return NVML_ERROR_DRIVER_NOT_LOADED;
+}
+
 static nvmlReturn_t attach(void)
 {
     struct stat place;
     int descriptors[2];
     const char *path = vgm_host_path();
-    if (path == NULL || stat(path, &place) != 0)
-        return NVML_ERROR_DRIVER_NOT_LOADED;
+    if (path == NULL)
+        return not_loaded(path, "not set; it names the socket of a simulated host");
+    if (stat(path, &place) != 0)
+        return not_loaded(path, strerror(errno));
     nvmlReturn_t code = vgm_ask_descriptors(path, descriptors);
-    if (code != NVML_SUCCESS)
+    if (code != NVML_SUCCESS) {
+        not_loaded(path, "no host answered there");
         return code;
+    }
     struct vgm_view *view = calloc(1, sizeof *view);
     struct vgm_view *older = atomic_load(&vgm_current);
     if (older != NULL)
@@ -147,7 +163,8 @@ static nvmlReturn_t attach(void)
         if (view != NULL)
             free(view->path);
         free(view);
-        return NVML_ERROR_DRIVER_NOT_LOADED;
+        return not_loaded(path, is_good ? "the host there has just ended or stands still"
+                                        : "the host there is of another version than this library, or is none");
     }
     view->device = place.st_dev;
     view->inode = place.st_ino;

@@ -388,3 +388,30 @@ def test_faults_concern_what_they_name(load_again: Load, tmp_path: Path) -> None
         assert codes(Fault(code=9, until_ms=ended)) == (0, 0, 0, 0, 0, 0)
         assert codes(Fault(delay_us=1)) == (0, 0, 0, 0, 0, 0)
         assert client.code("nvmlShutdown") == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (None, "VGPU_MIGRATE_HOST: not set; it names the socket of a simulated host"),
+        ("nowhere", "VGPU_MIGRATE_HOST={path}: No such file or directory"),
+        ("file", "VGPU_MIGRATE_HOST={path}: no host answered there"),
+    ],
+)
+def test_an_init_without_a_host_says_why_where_it_is_asked_to(
+    library: Path, tmp_path: Path, path: str | None, why: str
+) -> None:
+    """`VGPU_MIGRATE_EXPLAIN` brings one line on stderr; without it there is none."""
+    (tmp_path / "file").write_bytes(b"")
+    code = f"import ctypes; print(ctypes.CDLL({str(library)!r}).nvmlInit_v2())"
+    env = {} if path is None else {"VGPU_MIGRATE_HOST": str(tmp_path / path)}
+    for explain, said in ({}, ""), ({"VGPU_MIGRATE_EXPLAIN": "1"}, why.format(path=tmp_path / str(path))):
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", code],
+            env=env | explain,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "9\n"
+        assert done.stderr == (f"libnvidia-ml.so.1 of vgpu-migrate: {said}\n" if said else "")

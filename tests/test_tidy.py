@@ -42,9 +42,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fleetio",
     },
     "dropin": {"errors"},
+    "captures": {"errors", "nvml", "facts", "model"},
+    "captureio": {"errors", "files", "captures"},
     "planning": {"errors", "nvml", "facts", "model", "compat"},
     "replay": {"errors", "nvml", "facts", "model", "compat"},
     "demo": set(),
+    "vmm": {"errors", "nvml", "files"},
 }
 """The arrows of docs/architecture.md: what each room may import beside itself."""
 

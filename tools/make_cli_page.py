@@ -42,12 +42,14 @@ EXAMPLES = {
     "matrix": ["matrix"],
     "drain": ["drain", "drain-stuck"],
     "replay": ["replay", "replay-broken"],
+    "import": [],
     "rules": ["rules-one"],
     "catalog": ["catalog-unknown-driver", "catalog-type", "catalog-search"],
     "schema": [],
     "sim": ["sim-faults", "sim-in-use", "sim-status"],
     "hostd": [],
     "host": ["sim-show", "sim-compat", "sim-no-driver", "sim-device", "sim-inject"],
+    "vm": [],
     "completion": [],
 }
 

@@ -122,13 +122,22 @@ def _command_page(top: click.Context, name: str, command: click.Command) -> str:
     lines += [".SH OPTIONS", *_options(context, command)]
     if isinstance(command, click.Group):
         lines.append(".SH COMMANDS")
-        for inner_name in command.list_commands(context):
-            inner = command.get_command(context, inner_name)
-            assert inner is not None
-            inner_context = click.Context(inner, parent=context, info_name=inner_name)
-            lines += [".SS " + _escape(inner_name), *_synopsis(inner_context, inner), ".PP"]
-            lines += [*_prose(inner.help or ""), *_options(inner_context, inner)]
+        lines += _inner_commands(context, command)
     return _page([*lines, *_common(), _see_also([PROGRAM])])
+
+
+def _inner_commands(context: click.Context, group: click.Group, before: str = "") -> list[str]:
+    """The commands inside a group, those of groups inside it behind them."""
+    lines: list[str] = []
+    for name in group.list_commands(context):
+        inner = group.get_command(context, name)
+        assert inner is not None
+        inner_context = click.Context(inner, parent=context, info_name=name)
+        lines += [".SS " + _escape(before + name), *_synopsis(inner_context, inner), ".PP"]
+        lines += [*_prose(inner.help or ""), *_options(inner_context, inner)]
+        if isinstance(inner, click.Group):
+            lines += _inner_commands(inner_context, inner, f"{before}{name} ")
+    return lines
 
 
 def _head(name: str, says: str) -> str:

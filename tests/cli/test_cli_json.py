@@ -17,6 +17,7 @@ from vgpu_migrate.model import VmId
 
 FILES = Path(__file__).parents[1] / "scenarios" / "files"
 BROKEN = str(FILES / "broken-plan.json")
+CAPTURES = str(Path(__file__).parents[1] / "captures" / "files" / "h01")
 DOMAINS = str(FILES / "domains.yaml")
 
 ANSWERS: dict[str, list[tuple[str, ...]]] = {
@@ -28,6 +29,7 @@ ANSWERS: dict[str, list[tuple[str, ...]]] = {
     ],
     "matrix": [("matrix", "demo"), ("matrix", DOMAINS)],
     "plan": [("drain", "demo", "a1"), ("drain", "demo", "a1", "l1", "m1"), ("drain", DOMAINS, "p1")],
+    "import": [("import", CAPTURES), ("import", CAPTURES, "--vm-memory", "4096")],
     "replay": [("replay", "demo", BROKEN)],
     "rules": [("rules",), ("rules", "gpu-config"), ("rules", "--profile", "default")],
     "catalog-boards": [("catalog", "boards")],
@@ -57,7 +59,7 @@ def test_an_answer_fits_its_schema(name: str, args: tuple[str, ...]) -> None:
 
 def test_every_schema_is_one_and_has_an_answer_that_fits_it() -> None:
     """No schema is printed that nothing was tested against."""
-    of_live_hosts = {name for name in schemas.names() if name.startswith("host-")}  # test_cli_host.py
+    of_live_hosts = {name for name in schemas.names() if name.startswith(("host-", "vm-", "driver-"))}
     assert set(schemas.names()) == {*ANSWERS, "fleet"} | of_live_hosts
     for name in schemas.names():
         printed = start("schema", name)

@@ -44,9 +44,11 @@ class HostProcess:
             assert said[-1], "".join(said)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; one that stops it has stopped all its threads by the time this returns."""
         assert self._process is not None
         os.kill(self._process.pid, number)
+        if number is signal.SIGSTOP:
+            os.waitpid(self._process.pid, os.WUNTRACED)
 
     def wait(self) -> int:
         """Wait until it is gone; its exit status."""

@@ -34,6 +34,7 @@ class ServingHost:
         self.calls: list[Call] = []
         self.answer: Callable[[Call], int] = lambda call: 0
         self.attach_answer: bytes | None = None
+        self.on_attach: Callable[[], object] = lambda: None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen(64)
@@ -55,6 +56,7 @@ class ServingHost:
         if kind == ATTACH:
             data = MESSAGE.struct.pack(MESSAGE_MAGIC, ATTACH, 4, 0) + struct.pack("<i", 0)
             data = data if self.attach_answer is None else self.attach_answer
+            self.on_attach()
             socket.send_fds(client, [data], list(self.descriptors))
         elif kind == CALL:
             function, gpu, *arguments = CALL_BODY.struct.unpack(body)
@@ -93,6 +95,7 @@ def serving(publisher: Publisher, path: Path) -> Iterator[ServingHost]:
     """A publisher served at a path, which `VGPU_MIGRATE_HOST` names meanwhile."""
     before = os.environ.get("VGPU_MIGRATE_HOST")
     with ServingHost(path, publisher.descriptors()) as host:
+        host.on_attach = publisher.descriptors  # as hostd asks for them each time
         os.environ["VGPU_MIGRATE_HOST"] = str(path)
         try:
             yield host

@@ -79,12 +79,14 @@ def test_inits_are_counted(host: ServingHost, load_again: Load) -> None:
 def test_a_thousand_cycles_leave_nothing_behind(host: ServingHost, load_again: Load) -> None:
     """Init and shutdown a thousand times open no descriptor and map no memory twice."""
     client = Client(load_again()).start()
-    before = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("vgpu-migrate")
+    descriptors = len(os.listdir("/proc/self/fd"))
+    maps = Path("/proc/self/maps").read_text().count("vgpu-migrate")
     for _ in range(1000):
         assert client.code("nvmlShutdown") == 0
         assert client.code("nvmlInit_v2") == 0
-    after = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("vgpu-migrate")
-    assert after == before
+    # The host is in this process too, and may have had its end of the first init still open.
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert Path("/proc/self/maps").read_text().count("vgpu-migrate") == maps
 
 
 def test_a_host_that_ended_is_lost_until_the_next_init(

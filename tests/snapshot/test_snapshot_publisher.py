@@ -313,3 +313,17 @@ def test_who_looks_at_closed_memory_keeps_it() -> None:
     memory.close()
     assert bytes(view[:4]) == b"here"
     view.release()
+
+
+def test_who_asks_for_the_descriptors_finds_a_heartbeat_of_now() -> None:
+    """A host that answers lives, even if it has just stood still for longer than a heartbeat may be old."""
+    with Publisher(a_full_host().state) as publisher:
+        publisher._stop.set()
+        publisher._heart.join()
+        publisher._stop.clear()
+        offset = HEADER.offset("heartbeat_ms")
+        publisher._memory.words[offset // 8] = 1
+        (descriptor, _), now = publisher.descriptors(), time.monotonic_ns() // 1_000_000
+        beat = int.from_bytes(os.pread(descriptor, 8, offset), "little")
+        assert now - 1000 < beat <= now
+        publisher._stop.set()

@@ -5,17 +5,23 @@ from __future__ import annotations
 import click
 
 from vgpu_migrate.cli import host_devices, host_faults, host_look, host_machine, host_vms
-from vgpu_migrate.cli.host_open import socket_option
+from vgpu_migrate.cli.host_open import driver_option, socket_option
 from vgpu_migrate.cli.lazy import NearGroup
 
 
 @click.group("host", cls=NearGroup)
 @socket_option
+@driver_option
 def command(socket: str | None) -> None:
     """One live host: what NVML programs see of it, and everything that can happen to it.
 
     A simulated host is started with `vgpu-migrate hostd` or `vgpu-migrate sim`. What is changed here is seen
     by every NVML program on that host at its next call.
+
+    Without one, or with --driver, it is this machine with its real driver: show, gpus, vgpus, metadata,
+    version, set-range, compat and record then ask libnvidia-ml.so.1.
+
+    Exit status: 3 where a host cannot be reached, or this machine has no vGPU.
 
     \b
     Examples:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HOST_VARIABLE = "VGPU_MIGRATE_HOST"
 _OF_THE_GROUP = "vgpu_migrate.socket"
+_DRIVER = "vgpu_migrate.driver"
 
 
 def _remember(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
@@ -35,6 +36,30 @@ socket_option: Decorator = click.option(
     is_eager=True,
     help=f"Where the host listens; by default what {HOST_VARIABLE} names.",
 )
+
+
+def _remember_driver(ctx: click.Context, param: click.Parameter, is_given: bool) -> None:
+    if is_given:
+        ctx.meta[_DRIVER] = True
+
+
+driver_option: Decorator = click.option(
+    "--driver",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember_driver,
+    help="This machine's real driver; also where no simulated host is named.",
+)
+
+
+def is_for_driver(socket: str | None) -> bool:
+    """Whether the command speaks to this machine's real driver: told so, or no simulated host is named."""
+    if not click.get_current_context().meta.get(_DRIVER):
+        return not (socket or os.environ.get(HOST_VARIABLE))
+    if socket:
+        raise click.UsageError("--driver and --socket do not go together: a socket is a simulated host's")
+    return True
+
 
 gpu_option: Decorator = click.option(
     "--gpu",
@@ -108,7 +133,7 @@ def path_of(socket: str | None) -> str:
         raise InputError(
             Problem(
                 "host",
-                f"neither --socket nor {HOST_VARIABLE} names one",
+                f"neither --socket nor {HOST_VARIABLE} names a simulated one",
                 "start one with `vgpu-migrate hostd`",
             )
         )
@@ -178,6 +203,11 @@ def ask(socket: str | None, act: Callable[[LiveHost], int], *, as_json: bool) ->
     from vgpu_migrate.errors import InputError, Problem, RefusedError
     from vgpu_migrate.nvml import InUseError, InvalidArgumentError, NotFoundError, NotSupportedError
 
+    ctx = click.get_current_context()
+    if ctx.meta.get(_DRIVER):
+        raise click.UsageError(
+            f"{ctx.info_name} is for simulated hosts: a real driver takes no such order from outside", ctx
+        )
     live = open_host(socket)
     try:
         return act(live)

@@ -6,20 +6,27 @@ import base64
 import binascii
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from vgpu_migrate.cli import catalog_view, host_view
 from vgpu_migrate.cli import host_types as rows
+from vgpu_migrate.cli.endings import say
 from vgpu_migrate.compat import GpuTraits, VgpuTraits, read_gpu_record, read_vgpu_record
 from vgpu_migrate.compat.fields import FIELDS, SHOW
 from vgpu_migrate.errors import InputError, Problem, RecordError, UnknownNameError
 from vgpu_migrate.files import STDIN, atomic_write, read_bytes
 from vgpu_migrate.model import GpuId, VmId
-from vgpu_migrate.nvml import VgpuMetadata
-from vgpu_migrate.nvml.layout import PGPU_METADATA, VGPU_METADATA
+from vgpu_migrate.nvml import (
+    VIRTUALIZATION_CAP_MIGRATION,
+    GuestInfoState,
+    PgpuMetadata,
+    VgpuMetadata,
+)
+from vgpu_migrate.nvml.layout import PGPU_METADATA, VGPU_METADATA, Layout
 
 if TYPE_CHECKING:
     from vgpu_migrate.hosts.live import LiveHost
@@ -81,8 +88,37 @@ def answer(found: Records) -> rows.MetadataAnswer:
 
 def _row(data: bytes, instance: int | None, *, of_gpu: bool) -> rows.RecordRow:
     guest = None if of_gpu else VgpuMetadata.from_fixed_part(data).guest_driver_version or None
-    traits = read_gpu_record(data) if of_gpu else read_vgpu_record(data)
-    return rows.RecordRow(base64.b64encode(data).decode("ascii"), spell(traits), guest, instance)
+    return rows.RecordRow(base64.b64encode(data).decode("ascii"), _seen(data, of_gpu=of_gpu), guest, instance)
+
+
+def _seen(data: bytes, *, of_gpu: bool) -> dict[str, str]:
+    """What the rules see in a record; of a real driver's, what its named fields say."""
+    try:
+        return spell(read_gpu_record(data) if of_gpu else read_vgpu_record(data))
+    except RecordError:
+        named = _named_of_gpu(data) if of_gpu else _named_of_vgpu(data)
+    return {name: SHOW[FIELDS[name].kind](value) for name, value in named.items() if value is not None}
+
+
+def _named_of_vgpu(data: bytes) -> dict[str, object]:
+    fields = VgpuMetadata.from_fixed_part(data)
+    has_reported = fields.guest_info_state is GuestInfoState.INITIALIZED
+    return {
+        "vgpu.guest_info": has_reported,
+        "vgpu.version": fields.guest_vgpu_version if has_reported else None,
+        "vgpu.host_driver": fields.host_driver_version,
+        "vgpu.migration": bool(fields.virtualization_caps & VIRTUALIZATION_CAP_MIGRATION),
+    }
+
+
+def _named_of_gpu(data: bytes) -> dict[str, object]:
+    fields = PgpuMetadata.from_fixed_part(data)
+    return {
+        "gpu.range_min": fields.host_supported_vgpu_range.minimum,
+        "gpu.range_max": fields.host_supported_vgpu_range.maximum,
+        "gpu.host_driver": fields.host_driver_version,
+        "gpu.migration": bool(fields.virtualization_caps & VIRTUALIZATION_CAP_MIGRATION),
+    }
 
 
 def spell(traits: VgpuTraits | GpuTraits) -> dict[str, str]:
@@ -115,6 +151,23 @@ def save(found: Records, path: str, *, form: str) -> None:
         OutsideError: it cannot be written.
     """
     atomic_write(path, _form(found, form))
+
+
+def tell(found: Records, *, form: str | None, output: str | None, as_json: bool) -> int:
+    """Write the records to a file, or as bytes or base64 to stdout, or show them; gives exit status 0.
+
+    Raises:
+        InputError: as `write` and `save`.
+        OutsideError: as `save`.
+    """
+    if output is not None:
+        save(found, output, form="json" if as_json else form or "raw")
+        say(f"{len(found.data)} record{'s' if len(found.data) != 1 else ''} written to {output}")
+        return 0
+    if form is not None:
+        write(found, form=form)
+        return 0
+    return catalog_view.tell(answer(found), host_view.show_metadata, as_json=as_json)
 
 
 def _form(found: Records, form: str) -> bytes:
@@ -152,6 +205,40 @@ def read(path: str, *, of_gpu: bool = False) -> tuple[bytes, ...]:
                 Problem(f"record {number}", str(error), "wanted one of ours"), source=source
             ) from None
     return found
+
+
+def read_any(path: str, *, of_gpu: bool = False) -> tuple[bytes, ...]:
+    """As `read`, but records of any driver, however long: each as long as it announces itself to be.
+
+    Raises:
+        InputError: there is no such file, or it holds no whole records.
+        OutsideError: it cannot be read.
+    """
+    layout = PGPU_METADATA if of_gpu else VGPU_METADATA
+    what = "a gpu's" if of_gpu else "a vgpu's"
+    data = read_bytes(path, what=f"{what} metadata record")
+    source = "standard input" if path == STDIN else path
+    found = _decode(data, 1) or ()
+    if len(found) == len(data):
+        found = tuple(_split(data, layout))
+    try:
+        for one in found:
+            _ = PgpuMetadata.from_bytes(one) if of_gpu else VgpuMetadata.from_bytes(one)
+    except RecordError as error:
+        raise InputError(Problem(source, str(error), f"wanted {what} records"), source=source) from None
+    if not found:
+        raise InputError(Problem(source, "it is empty", f"wanted {what} records"), source=source)
+    return found
+
+
+def _split(data: bytes, layout: Layout) -> Iterator[bytes]:
+    """Records behind each other; what is left over at the end comes as it is."""
+    start = layout.offset("opaqueData")
+    while data:
+        announced = int.from_bytes(data[start - 4 : start], "little")
+        size = max(layout.size, start + announced)
+        yield data[:size]
+        data = data[size:]
 
 
 def _decode(data: bytes, size: int) -> tuple[bytes, ...] | None:

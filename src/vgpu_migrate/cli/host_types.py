@@ -68,20 +68,23 @@ class VgpusAnswer(Answer, frozen=True):
 
 
 class GpuRow(Answer, frozen=True):
-    """A gpu. `used_mib` counts active and held vgpus."""
+    """A gpu. `used_mib` counts active and held vgpus; of the real driver, it is what NVML says.
+
+    Null: the real driver does not say; a simulated host says all but `pci`.
+    """
 
     gpu: str
     index: Count
     name: str
-    board: str
+    board: str | None
     pci: str | None
     vgpu: Annotated[bool, Meta(description="Whether it is a vGPU host.")]
-    mode: Literal["equal", "mixed"]
-    ecc: bool
-    sriov: bool
-    migration: bool
-    mig: tuple[int, ...]
-    persistence: bool
+    mode: Literal["equal", "mixed"] | None
+    ecc: bool | None
+    sriov: bool | None
+    migration: bool | None
+    mig: tuple[int, ...] | None
+    persistence: bool | None
     memory_mib: Count
     used_mib: Count
     instances: tuple[int, ...]
@@ -177,6 +180,19 @@ class HostAnswer(Answer, frozen=True):
     notices: list[str]
 
 
+class DriverAnswer(Answer, frozen=True):
+    """Everything that the real driver says of its host. `host` is the machine's name."""
+
+    host: str
+    driver: str
+    preset_range: Range | None
+    range: Range | None
+    override: bool
+    range_source: str
+    gpus: list[GpuRow]
+    vgpus: list[VgpuRow]
+
+
 class VersionAnswer(Answer, frozen=True):
     """The driver of a host and its ranges of vGPU versions."""
 
@@ -207,8 +223,19 @@ class MetadataAnswer(Optional, frozen=True):
     gpu: str | None = None
 
 
+class Predicted(Answer, frozen=True):
+    """What our rules say beside the driver, and whether the driver says the same."""
+
+    states: StateWords
+    limits: LimitWords
+    agrees: bool
+
+
 class CompatTarget(Optional, frozen=True):
-    """What the target's rules say: for several records, states intersected and limits joined."""
+    """What the target says: for several records, states intersected and limits joined.
+
+    `evidence` is of our rules, also where the verdict is the driver's.
+    """
 
     gpu: str
     states: StateWords
@@ -217,6 +244,10 @@ class CompatTarget(Optional, frozen=True):
     by: Annotated[Literal["prediction", "driver"], Meta(description="Who gave the verdict.")]
     evidence: list[Evidence]
     unknown: tuple[str, ...] = ()
+    prediction: Annotated[
+        Predicted | None,
+        Meta(description="Where the verdict is the driver's; absent: our rules cannot read the records."),
+    ] = None
 
 
 class CompatAnswer(Answer, frozen=True):

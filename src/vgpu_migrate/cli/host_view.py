@@ -60,7 +60,18 @@ def show_version(screen: Screen, found: rows.VersionAnswer) -> None:
         screen.facts(_ranges(found))
 
 
-def _ranges(found: rows.VersionAnswer | rows.HostAnswer) -> list[tuple[str, Words]]:
+def show_driver(screen: Screen, found: rows.DriverAnswer) -> None:
+    """The real driver's host in a line, its ranges, gpus and vgpus."""
+    screen.line([Cell(found.host, STRONG), f": driver {found.driver}, vGPU Manager"])
+    with screen.indented():
+        screen.facts(_ranges(found))
+    screen.line()
+    show_gpus(screen, found.gpus)
+    screen.line()
+    show_vgpus(screen, rows.VgpusAnswer(found.vgpus, []))
+
+
+def _ranges(found: rows.VersionAnswer | rows.HostAnswer | rows.DriverAnswer) -> list[tuple[str, Words]]:
     by_hand = [Cell(" set by an administrator", NOTE)] if found.override else []
     return [
         ("preset range", f"{say_range(found.preset_range)} ({found.range_source})"),
@@ -87,12 +98,12 @@ def show_gpus(screen: Screen, found: Sequence[rows.GpuRow]) -> None:
         (
             [
                 Cell(row.gpu, STRONG),
-                row.board,
+                row.board or row.name,
                 row.pci or "–",
-                row.mode,
+                row.mode or "–",
                 _on(row.ecc),
                 _on(row.sriov),
-                "+".join(map(str, row.mig)) or "–",
+                "+".join(map(str, row.mig or ())) or "–",
                 f"{row.used_mib:,} of {row.memory_mib:,}",
                 f"{len(row.instances)}",
                 ", ".join(_unusual(row)),
@@ -104,11 +115,11 @@ def show_gpus(screen: Screen, found: Sequence[rows.GpuRow]) -> None:
 
 def _unusual(row: rows.GpuRow) -> list[str]:
     said = [] if row.vgpu else ["no vGPU host"]
-    return said if row.migration else [*said, "migration off"]
+    return [*said, "migration off"] if row.migration is False else said
 
 
-def _on(is_on: bool) -> str:
-    return "on" if is_on else "off"
+def _on(is_on: bool | None) -> str:
+    return "–" if is_on is None else "on" if is_on else "off"
 
 
 def show_vgpus(screen: Screen, found: rows.VgpusAnswer) -> None:

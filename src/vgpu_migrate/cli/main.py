@@ -24,12 +24,14 @@ COMMANDS = {
     "matrix": Row("vgpu_migrate.cli.matrix", "Classes of VMs against classes of gpus."),
     "drain": Row("vgpu_migrate.cli.drain", "A plan that empties hosts."),
     "replay": Row("vgpu_migrate.cli.replay", "Check a plan, independently of what made it."),
+    "import": Row("vgpu_migrate.cli.import_", "A fleet file from captures, one folder per host."),
     "rules": Row("vgpu_migrate.cli.rules", "The compatibility rules, with their sources."),
     "catalog": Row("vgpu_migrate.cli.catalog", "Boards, vgpu types and drivers, with their sources."),
     "schema": Row("vgpu_migrate.cli.schema", "The JSON Schema of a file or of an answer."),
     "sim": Row("vgpu_migrate.cli.sim", "Run a program on a simulated host."),
     "hostd": Row("vgpu_migrate.cli.hostd", "Keep a simulated host alive for many programs."),
     "host": Row("vgpu_migrate.cli.host", "One live host: look at it, and change it."),
+    "vm": Row("vgpu_migrate.cli.vm", "Guests of libvirt: their saved records, and the destination's hook."),
     "completion": Row("vgpu_migrate.cli.completion", "The script that completes this command in a shell."),
 }
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vgpu_migrate.cli import answers, host_types
+from vgpu_migrate.cli import answers, host_types, import_answers, vm_types
 from vgpu_migrate.cli.screen import Column, Screen
 from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.model.fleetfile import fleet_schema
@@ -37,6 +37,7 @@ SCHEMAS = {
     "check": _of(answers.CheckAnswer, "check --json"),
     "matrix": _of(answers.MatrixAnswer, "matrix --json"),
     "replay": _of(answers.ReplayAnswer, "replay --json"),
+    "import": _of(import_answers.ImportAnswer, "import --json"),
     "rules": _of(answers.RulesAnswer, "rules --json"),
     "catalog-boards": _of(answers.BoardsAnswer, "catalog boards --json"),
     "catalog-board": _of(answers.BoardAnswer, "catalog board --json"),
@@ -49,6 +50,7 @@ SCHEMAS = {
     "catalog-sources": _of(answers.SourcesAnswer, "catalog sources --json"),
     "catalog-search": _of(answers.SearchAnswer, "catalog search --json"),
     "host-show": _of(host_types.HostAnswer, "host show --json"),
+    "driver-show": _of(host_types.DriverAnswer, "host --driver show --json"),
     "host-gpus": _of(host_types.GpusAnswer, "host gpus --json"),
     "host-vgpus": _of(host_types.VgpusAnswer, "host vgpus --json"),
     "host-metadata": _of(host_types.MetadataAnswer, "host metadata --json"),
@@ -64,6 +66,9 @@ SCHEMAS = {
     "host-create-device": _of(host_types.DeviceRow, "host create-device --json"),
     "host-inject": _of(host_types.FaultRow, "host inject --json"),
     "host-clear": _of(host_types.ClearAnswer, "host clear --json"),
+    "vm-metadata": _of(vm_types.MetadataAnswer, "vm metadata --json"),
+    "vm-hook-files": _of(vm_types.HookFilesAnswer, "vm hook install --json", "`vm hook uninstall --json`"),
+    "vm-hook-test": _of(vm_types.HookTestAnswer, "vm hook test --json"),
     "host-refused": _of(host_types.RefusedAnswer, "host start --json", "whatever a host refuses"),
 }
 

@@ -176,7 +176,13 @@ class Publisher:
         self._memory.halves[_GONE] = 1
 
     def descriptors(self) -> tuple[int, int]:
-        """The file descriptors of snapshot and counters, to be passed on; they stay this object's."""
+        """The file descriptors of snapshot and counters, to be passed on; they stay this object's.
+
+        A program that asks for them finds a heartbeat of now: a host that answers lives, though it may have
+        stood still for a moment before.
+        """
+        if not self._stop.is_set():
+            self.beat()
         return self._memory.descriptor, self._counters.descriptor
 
     def counter(self, number: int) -> int:

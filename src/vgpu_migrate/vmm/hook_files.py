@@ -1,0 +1,127 @@
+"""The hook's two files on a host: the script that libvirt runs, and its settings. Nobody else's are touched.
+
+The script is one of the shell: an operation that is not ours ends in it within a millisecond, and where the
+program has been removed, guests without a vGPU and everything that runs go on.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from vgpu_migrate.errors import InputError, OutsideError, Problem
+from vgpu_migrate.files import atomic_write
+from vgpu_migrate.vmm.hook_settings import SETTINGS, TEMPLATE
+
+SCRIPT = Path("/etc/libvirt/hooks/qemu.d/50-vgpu-migrate")
+MARK = "# Written by `vgpu-migrate vm hook install`; `vgpu-migrate vm hook uninstall` takes it away.\n"
+MODULE = Path(__file__).with_name("hook.py")
+
+_SCRIPT = """\
+#!/bin/sh
+{mark}case "$2 $3" in
+"migrate begin" | "restore begin") ;;
+*) exit 0 ;;
+esac
+python={python}
+if [ -x "$python" ] && [ -e {module} ]; then
+    exec "$python" -I -c 'from vgpu_migrate.vmm.hook import main; main()' "$@"
+fi
+# The program is gone: guests without a vGPU go on.
+if grep -q -e 'urn:vgpu-migrate:' -e "type=[\\"']mdev[\\"']"; then
+    echo "vgpu-migrate: guest $1, $2 $3: refused: the hook's program is not at $python any more" >&2
+    exit 1
+fi
+exit 0
+"""
+
+
+class Done(StrEnum):
+    """What became of a file."""
+
+    WRITTEN = "written"
+    KEPT = "kept"
+    REMOVED = "removed"
+    ABSENT = "absent"
+
+
+class FileDone(NamedTuple):
+    """A file, and what became of it."""
+
+    path: Path
+    done: Done
+
+
+def script(python: Path) -> str:
+    """The script that libvirt runs.
+
+    Args:
+        python: the interpreter in whose environment this package is installed.
+    """
+    return _SCRIPT.format(mark=MARK, python=shlex.quote(str(python)), module=shlex.quote(str(MODULE)))
+
+
+def under(root: Path, path: Path) -> Path:
+    """An absolute path below another root."""
+    return root / path.relative_to("/")
+
+
+def install(root: Path, python: Path) -> tuple[FileDone, ...]:
+    """Write the script, and the settings where there are none.
+
+    Raises:
+        InputError: something else has the script's name.
+        OutsideError: they cannot be written.
+    """
+    target, settings = under(root, SCRIPT), under(root, SETTINGS)
+    if os.path.lexists(target) and not _is_ours(target):
+        raise InputError(Problem(str(target), "not ours", "nothing was written; move it away first"))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        settings.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutsideError(f"{error.filename}: cannot be made: {error.strerror}") from None
+    kept = os.path.lexists(settings)
+    if not kept:
+        atomic_write(settings, TEMPLATE.encode(), mode=0o644)
+    atomic_write(target, script(python).encode(), mode=0o755)
+    return FileDone(target, Done.WRITTEN), FileDone(settings, Done.KEPT if kept else Done.WRITTEN)
+
+
+def uninstall(root: Path) -> tuple[FileDone, ...]:
+    """Remove the script, and the settings where nobody changed them.
+
+    Raises:
+        InputError: something else has the script's name.
+        OutsideError: they cannot be removed.
+    """
+    target, settings = under(root, SCRIPT), under(root, SETTINGS)
+    if os.path.lexists(target) and not _is_ours(target):
+        raise InputError(Problem(str(target), "not ours", "nothing was removed"))
+    return _remove(target, ours=True), _remove(settings, ours=_text(settings) == TEMPLATE)
+
+
+def _remove(path: Path, *, ours: bool) -> FileDone:
+    if not os.path.lexists(path):
+        return FileDone(path, Done.ABSENT)
+    if not ours:
+        return FileDone(path, Done.KEPT)
+    try:
+        path.unlink()
+    except OSError as error:
+        raise OutsideError(f"{path}: cannot be removed: {error.strerror}") from None
+    return FileDone(path, Done.REMOVED)
+
+
+def _is_ours(path: Path) -> bool:
+    return not path.is_symlink() and MARK in (_text(path) or "")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

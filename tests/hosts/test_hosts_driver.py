@@ -250,9 +250,7 @@ def test_a_machine_without_a_vgpu_manager_is_one_sentence(tmp_path: Path) -> Non
 
 def test_a_missing_binding_is_one_sentence(a1: VgpuHost, tmp_path: Path) -> None:
     """Without nvidia-ml-py: exit status 3, and how to get it."""
-    (tmp_path / "pynvml.py").write_text(
-        "raise ModuleNotFoundError('not there', name='pynvml')\n"
-    )
+    (tmp_path / "pynvml.py").write_text("raise ModuleNotFoundError('not there', name='pynvml')\n")
     answered = ask_in(environment(a1.socket, PYTHONPATH=str(tmp_path)), "--driver", "show")
     assert (answered.status, answered.out) == (3, "")
     assert answered.err.endswith("pip install 'vgpu-migrate[driver]'\n")

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vgpu_migrate.nvml import INVALID_PLACEMENT_ID
 from vgpu_migrate.snapshot import layout
 
 HEADER = Path(__file__).resolve().parent.parent / "native" / "layout.h"
@@ -64,7 +65,7 @@ def text() -> str:
 def _constants() -> dict[str, str]:
     return {
         "LAYOUT_VERSION": f"{layout.LAYOUT_VERSION}u",
-        "NO_PLACEMENT": f"{layout.NO_PLACEMENT:#x}u",
+        "NO_PLACEMENT": f"{INVALID_PLACEMENT_ID:#x}u",
         "ANY": f"{layout.ANY:#x}u",
         "HEARTBEAT_LIMIT_MS": f"{layout.HEARTBEAT_LIMIT_MS}u",
         "COUNTERS": f"{layout.COUNTERS}u",

@@ -23,6 +23,7 @@ from vgpu_migrate.model.placement import (
     find_room,
     instances_per_gpu_instance,
 )
+from vgpu_migrate.nvml import INVALID_PLACEMENT_ID
 from vgpu_migrate.snapshot import Encoder, Fault, GpuRuntime, Runtime, gpus, instances
 from vgpu_migrate.snapshot.encoder import encode_index, index_size
 from vgpu_migrate.snapshot.gpus import Contents, Frame
@@ -33,7 +34,6 @@ from vgpu_migrate.snapshot.layout import (
     GPU,
     HOST,
     INSTANCE,
-    NO_PLACEMENT,
     PAGE,
     TYPE_ROOM,
 )
@@ -145,7 +145,7 @@ def assert_instances(state: HostState, slot: Row) -> None:
         assert (row["vm_id_type"], row["vm_id"]) == (
             (0, str(record.domid)) if is_xen else (1, record.definition.uuid)
         )
-        assert row["placement"] == (NO_PLACEMENT if vgpu.placement is None else vgpu.placement)
+        assert row["placement"] == (INVALID_PLACEMENT_ID if vgpu.placement is None else vgpu.placement)
         assert row["guest_driver"] == (vgpu.guest.driver if vgpu.guest else "")
         assert row["licensed"] == (vgpu.guest is not None)
         assert (row["framebuffer_used"] > 0) == (vgpu.guest is not None)

@@ -15,7 +15,6 @@ import pytest
 from tests.compat.factories import NO_SOURCE, UNREPORTED, a_vgpu
 from tests.compat.oracle import LIVE, SLEEP, judge
 from tests.vmm.guests import (
-    BOOT,
     LATER,
     a_domain,
     an_element,
@@ -178,4 +177,3 @@ def test_every_rule_decides_somewhere_in_the_product(targets: tuple[Target, ...]
         "identical-host-drivers",
         "renegotiating-resume",
     }
-    assert BOOT < LATER

@@ -54,7 +54,7 @@ class HostKeeper:
         journal: None: nothing is kept.
 
     Raises:
-        InputError, RecordError: a program could not be shown this host.
+        InputError: a program could not be shown this host.
         OutsideError: the disk failed, or there is no shared memory.
     """
 
@@ -64,7 +64,6 @@ class HostKeeper:
         self._keep = keep
         self._journal = journal
         self._lock = threading.Condition(threading.Lock())
-        self._listeners: list[Callable[[HostState], None]] = []
         self._now = LiveState(beginning.state, dict(beginning.outgoing))
         self._written = beginning
         if journal is not None:
@@ -104,18 +103,11 @@ class HostKeeper:
         self._now = after
         self.publisher.put(prepared)
         self._lock.notify_all()
-        for listener in self._listeners:
-            listener(after.state)
 
     @property
     def generation(self) -> int:
         """Of what programs see now."""
         return self.publisher.generation
-
-    def subscribe(self, listener: Callable[[HostState], None]) -> None:
-        """Have every new state told, in order, within the change: a listener must be quick and not change."""
-        with self._lock:
-            self._listeners.append(listener)
 
     def wait_until(self, holds: Callable[[LiveState], bool], *, timeout_s: float) -> bool:
         """Wait until something holds of the host; whether it does."""

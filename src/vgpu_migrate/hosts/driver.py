@@ -13,6 +13,7 @@ from vgpu_migrate.hosts.nvml_binding import Binding, DriverError, as_text, opene
 from vgpu_migrate.hosts.protocol import ActiveVgpu, PhysicalGpu
 from vgpu_migrate.model import GpuId
 from vgpu_migrate.nvml import (
+    INVALID_PLACEMENT_ID,
     Compatibility,
     InUseError,
     InvalidArgumentError,
@@ -25,7 +26,6 @@ from vgpu_migrate.nvml.layout import COMPATIBILITY, PGPU_METADATA, VGPU_METADATA
 MIB = 1 << 20
 
 _UUID_BYTES = 80  # NVML_DEVICE_UUID_BUFFER_SIZE: older libraries take no longer buffer for these two
-_NO_PLACEMENT = 0xFFFF
 _NO_ANSWER = (Return.NOT_SUPPORTED, Return.NOT_FOUND, Return.FUNCTION_NOT_FOUND, Return.DEPRECATED)
 
 Answer = TypeVar("Answer")
@@ -133,11 +133,11 @@ class DriverHost:
         class Placement(ctypes.Structure):
             _fields_ = (("version", ctypes.c_uint), ("placementId", ctypes.c_uint))
 
-        found = Placement(version=ctypes.sizeof(Placement) | 1 << 24, placementId=_NO_PLACEMENT)
+        found = Placement(version=ctypes.sizeof(Placement) | 1 << 24, placementId=INVALID_PLACEMENT_ID)
         name = "nvmlVgpuInstanceGetPlacementId"
         if not self._answers(name, ctypes.c_uint(instance), ctypes.byref(found)):
             return None
-        return None if found.placementId == _NO_PLACEMENT else int(found.placementId)
+        return None if found.placementId == INVALID_PLACEMENT_ID else int(found.placementId)
 
     def instance_metadata(self, instance: int) -> bytes:
         """The whole record of an active vgpu, however long.

@@ -15,19 +15,7 @@ from vgpu_migrate.errors import (
     VgpuMigrateError,
 )
 from vgpu_migrate.manager import Reason, Refusal, from_data, to_data
-from vgpu_migrate.nvml import (
-    InUseError,
-    InvalidArgumentError,
-    NotFoundError,
-    NotSupportedError,
-    NvmlError,
-    UnknownError,
-)
-
-_BY_CODE: dict[int, type[NvmlError]] = {
-    int(kind.code): kind
-    for kind in (InvalidArgumentError, NotSupportedError, NotFoundError, InUseError, UnknownError)
-}
+from vgpu_migrate.nvml import ERROR_BY_CODE, NvmlError, UnknownError
 
 
 class ToldInputError(InputError):
@@ -86,7 +74,7 @@ def _read(data: Any) -> VgpuMigrateError:
         ]
         return ToldInputError(problems, text)
     if kind == "nvml":
-        return _BY_CODE.get(data["code"], UnknownError)(str(data["detail"]))
+        return ERROR_BY_CODE.get(data["code"], UnknownError)(str(data["detail"]))
     if kind == "refused":
         said = data["evidence"]
         verdict = None if said["verdict"] is None else from_data(Verdict, said["verdict"], place="verdict")

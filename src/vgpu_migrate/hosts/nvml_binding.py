@@ -13,16 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vgpu_migrate.errors import OutsideError
-from vgpu_migrate.nvml import (
-    InUseError,
-    InvalidArgumentError,
-    NotFoundError,
-    NotSupportedError,
-    NvmlError,
-    Return,
-    UninitializedError,
-    UnknownError,
-)
+from vgpu_migrate.nvml import ERROR_BY_CODE, NvmlError, Return, UnknownError
 
 LIBRARY = "libnvidia-ml.so.1"
 
@@ -33,17 +24,6 @@ LONGEST_TEXT = 256
 """Bytes of the texts that are read here; NVML's own limits are 80 and 96."""
 ASKED_AT_MOST = 8
 """How often a size is asked for again: what is read may grow between two calls."""
-
-_BY_CODE: dict[int, type[NvmlError]] = {
-    int(kind.code): kind
-    for kind in (
-        UninitializedError,
-        InvalidArgumentError,
-        NotSupportedError,
-        NotFoundError,
-        InUseError,
-    )
-}
 
 
 class DriverError(NvmlError):
@@ -182,7 +162,7 @@ def _say_no_init(code: int) -> str:
 def _require_success(name: str, code: int) -> None:
     if code == Return.SUCCESS:
         return
-    kind = _BY_CODE.get(code)
+    kind = ERROR_BY_CODE.get(code)
     raise DriverError(code, name) if kind is None else kind(name)
 
 

@@ -1,6 +1,7 @@
 """The software vGPU Manager: one host as a deterministic state machine."""
 
 from vgpu_migrate.manager.codec import from_data, to_data
+from vgpu_migrate.manager.device_names import mdev_uuid, parse_uuid
 from vgpu_migrate.manager.fleet import definition_of, state_of_host
 from vgpu_migrate.manager.functions import function_count
 from vgpu_migrate.manager.lifecycle import Started, define_vm
@@ -56,7 +57,9 @@ __all__ = [
     "from_data",
     "function_count",
     "manager_from_fleet",
+    "mdev_uuid",
     "migrate",
+    "parse_uuid",
     "state_of_host",
     "to_data",
 ]

@@ -9,13 +9,13 @@ Every function takes a state and gives the next, or raises and has changed nothi
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 import msgspec
 
 from vgpu_migrate.errors import InputError, Problem
 from vgpu_migrate.facts import VgpuType
+from vgpu_migrate.manager.device_names import parse_uuid
 from vgpu_migrate.manager.functions import free_functions, function_count
 from vgpu_migrate.manager.lifecycle import require_manager
 from vgpu_migrate.manager.refusal import Reason, refuse
@@ -77,11 +77,8 @@ def create_device(
 
 def _require_one_spelling(device_id: DeviceId) -> None:
     """The kernel shows a UUID in lower case, so that none can be there twice."""
-    try:
-        spelled = str(uuid.UUID(device_id))
-    except ValueError:
-        return
-    if len(device_id) == len(spelled) and device_id != spelled:
+    spelled = parse_uuid(device_id)
+    if spelled is not None and device_id != spelled:
         raise InputError(Problem("device id", device_id, f"wanted the UUID in lower case: {spelled}"))
 
 

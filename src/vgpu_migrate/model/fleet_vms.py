@@ -19,10 +19,17 @@ from vgpu_migrate.model.fleet_findings import Findings
 from vgpu_migrate.model.fleet_hosts import HostReader, check_name, type_names, whole
 from vgpu_migrate.model.fleet_report import BROKEN, shown, spell
 from vgpu_migrate.model.negotiation import negotiate
-from vgpu_migrate.model.placement import NO_PLACEMENT_ID, supported_placements
+from vgpu_migrate.model.placement import supported_placements
 from vgpu_migrate.model.saved_record import recorded_type
 from vgpu_migrate.model.values import Gpu, GpuId, Host, HostId, PlacementMode, Vgpu, Vm, VmId, VmState
-from vgpu_migrate.nvml import STATE_BY_WORD, GuestInfoState, States, VersionRange, VgpuMetadata
+from vgpu_migrate.nvml import (
+    INVALID_PLACEMENT_ID,
+    STATE_BY_WORD,
+    GuestInfoState,
+    States,
+    VersionRange,
+    VgpuMetadata,
+)
 
 # Tuples, because members of enumerations are slow to hash; the most common state stands first.
 _HOLDS = (VmState.RUNNING, VmState.PAUSED, VmState.SLEEPING, VmState.BOOTING)
@@ -319,7 +326,7 @@ class VmReader:
         return None
 
 
-_SAYS_NONE = (0, NO_PLACEMENT_ID)
+_SAYS_NONE = (0, INVALID_PLACEMENT_ID)
 """On a gpu that has no placement ids these say that there is none: the field's zero, and NVML's own word."""
 
 

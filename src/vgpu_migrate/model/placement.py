@@ -17,7 +17,6 @@ from typing import NamedTuple
 from vgpu_migrate.facts import Board, Generation, VgpuType
 from vgpu_migrate.model.values import Gpu, PlacementMode
 
-NO_PLACEMENT_ID = 0xFFFF
 VGPUS_PER_TIME_SLICED_GPU = 32
 VGPUS_PER_GPU_INSTANCE = 12
 VGPUS_PER_GPU = 48

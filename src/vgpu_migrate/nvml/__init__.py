@@ -5,6 +5,7 @@ Needs nothing but the standard library, so that a hook started for a moment can 
 
 from vgpu_migrate.nvml.constants import (
     ALL_STATES,
+    INVALID_PLACEMENT_ID,
     LIMIT_BY_WORD,
     STATE_BY_WORD,
     VIRTUALIZATION_CAP_MIGRATION,
@@ -21,6 +22,7 @@ from vgpu_migrate.nvml.records import (
     VgpuMetadata,
 )
 from vgpu_migrate.nvml.returns import (
+    ERROR_BY_CODE,
     InsufficientSizeError,
     InUseError,
     InvalidArgumentError,
@@ -35,6 +37,8 @@ from vgpu_migrate.nvml.returns import (
 
 __all__ = [
     "ALL_STATES",
+    "ERROR_BY_CODE",
+    "INVALID_PLACEMENT_ID",
     "LIMIT_BY_WORD",
     "OPAQUE_DATA",
     "STATE_BY_WORD",

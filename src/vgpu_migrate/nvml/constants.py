@@ -73,3 +73,6 @@ VIRTUALIZATION_CAP_MIGRATION = 0x1
 
 DRIVER_VERSION_BUFFER_SIZE = 80
 """`NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE`: bytes of a driver version string, its NUL included."""
+
+INVALID_PLACEMENT_ID = 0xFFFF
+"""`NVML_INVALID_VGPU_PLACEMENT_ID`: the placement id of a vgpu that has none."""

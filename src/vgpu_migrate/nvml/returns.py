@@ -159,3 +159,10 @@ class UnknownError(NvmlError):
     """Any unexpected error."""
 
     code = Return.UNKNOWN
+
+
+ERROR_BY_CODE: dict[int, type[NvmlError]] = {
+    int(kind.code): kind
+    for kind in (UninitializedError, InvalidArgumentError, NotSupportedError, NotFoundError, InUseError)
+}
+"""The errors that carry no more than a sentence, by return code; UNKNOWN is not among them."""

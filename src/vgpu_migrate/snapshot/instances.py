@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import struct
-import uuid
 from typing import NamedTuple
 
 from vgpu_migrate.errors import InputError, Problem
-from vgpu_migrate.manager import DeviceId, HostState, VgpuInstance, VmRecord
+from vgpu_migrate.manager import HostState, VgpuInstance, VmRecord, mdev_uuid
 from vgpu_migrate.manager.records import instance_record
+from vgpu_migrate.nvml import INVALID_PLACEMENT_ID
 from vgpu_migrate.snapshot.figures import (
     Load,
     guest_pci_id,
@@ -17,15 +16,11 @@ from vgpu_migrate.snapshot.figures import (
     runtime_state_bytes,
     vgpu_load,
 )
-from vgpu_migrate.snapshot.layout import ANY, INSTANCE, NO_PLACEMENT
+from vgpu_migrate.snapshot.layout import ANY, INSTANCE
 
 DOMAIN_ID, UUID = 0, 1
 """`nvmlVgpuVmIdType_t`."""
 
-DEVICE_NAMESPACE = uuid.UUID("7c0c8c06-3b7f-5d0e-8f0b-0b6f1d4e2a95")
-"""UUIDv5 of a device's id in this namespace stands for a device whose id is no UUID. Our choice."""
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _GPU_INSTANCE_OFFSET = INSTANCE.offset("gpu_instance")
 _WORD = struct.Struct("<I")
 
@@ -65,7 +60,7 @@ def seat(state: HostState, record: VmRecord, position: int, *, gpu: int) -> Seat
         gpu,
         vgpu.type.type_id,
         DOMAIN_ID if is_xen else UUID,
-        NO_PLACEMENT if vgpu.placement is None else vgpu.placement,
+        INVALID_PLACEMENT_ID if vgpu.placement is None else vgpu.placement,
         process_id(vgpu),
         vgpu.type.series == "C",
         ANY,
@@ -92,13 +87,6 @@ def in_gpu_instance(structure: bytes, number: int) -> bytes:
     """The same structure, of a vgpu in this GPU instance."""
     before, after = structure[:_GPU_INSTANCE_OFFSET], structure[_GPU_INSTANCE_OFFSET + _WORD.size :]
     return before + _WORD.pack(number) + after
-
-
-def mdev_uuid(device_id: DeviceId) -> str:
-    """The UUID that a device has as a mediated device: its id where that is one, in lower case."""
-    if _UUID.fullmatch(device_id):
-        return device_id.lower()
-    return str(uuid.uuid5(DEVICE_NAMESPACE, device_id))
 
 
 def text(value: str, size: int, *, place: str) -> bytes:

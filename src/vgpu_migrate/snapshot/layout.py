@@ -28,9 +28,6 @@ MAGIC = b"VGMSNAP\0"
 LAYOUT_VERSION = 1
 PAGE = 4096
 
-NO_PLACEMENT = 0xFFFF
-"""The placement id of a vgpu that has none."""
-
 ANY = 0xFFFF_FFFF
 """In a fault: every function, gpu or instance."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import zlib
 from collections.abc import Iterable
 from enum import StrEnum
@@ -11,7 +10,7 @@ from functools import cached_property
 from vgpu_migrate import facts
 from vgpu_migrate.errors import InputError, Problem
 from vgpu_migrate.facts import VgpuType
-from vgpu_migrate.manager import Device, HostState, function_count
+from vgpu_migrate.manager import Device, HostState, function_count, mdev_uuid
 from vgpu_migrate.model import Gpu
 from vgpu_migrate.model.placement import NoRoom, Place, Tenant, find_room
 from vgpu_migrate.snapshot.cards import PciAddress, pci_addresses, pci_id
@@ -24,9 +23,6 @@ Source: captures of A40 and L40S hosts.
 
 VENDOR_VFIO_SINCE = 550
 """vGPU 17; from then on newer kernels have no mediated devices of SR-IOV gpus. Source: facts note 8."""
-
-DEVICE_NAMESPACE = uuid.UUID("7c0c8c06-3b7f-5d0e-8f0b-0b6f1d4e2a95")
-"""UUIDv5 of a device's id in this namespace stands for a device whose id is no UUID. Our choice."""
 
 
 class SysfsModel(StrEnum):
@@ -45,25 +41,6 @@ def uses_vendor_vfio(state: HostState, gpu: Gpu, model: SysfsModel) -> bool:
         return False
     major = state.host.driver.partition(".")[0]
     return model is SysfsModel.VENDOR_VFIO or (major.isdecimal() and int(major) >= VENDOR_VFIO_SINCE)
-
-
-def mdev_uuid(device: Device) -> str:
-    """The UUID that a device has as a mediated device: its id where that is one, in lower case."""
-    parsed = parse_uuid(device.id)
-    return parsed if parsed is not None else str(uuid.uuid5(DEVICE_NAMESPACE, device.id))
-
-
-def parse_uuid(said: str) -> str | None:
-    """A UUID as the kernel reads one, 36 characters, in lower case; None: it is none."""
-    parts = said.split("-")
-    if [len(part) for part in parts] != [8, 4, 4, 4, 12]:
-        return None
-    if any(not part.isascii() or not part.isalnum() for part in parts):
-        return None
-    try:
-        return str(uuid.UUID(said))
-    except ValueError:
-        return None
 
 
 class CardView:
@@ -138,7 +115,7 @@ class CardView:
 
     def mdev_group(self, device: Device) -> int:
         """The IOMMU group of a mediated device; it follows from its UUID, so it stays while others go."""
-        return 1 << 16 | zlib.crc32(mdev_uuid(device).encode()) >> 2
+        return 1 << 16 | zlib.crc32(mdev_uuid(device.id).encode()) >> 2
 
     def function_group(self, number: int) -> int:
         """The IOMMU group of a virtual function."""

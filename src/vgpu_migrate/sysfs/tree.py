@@ -13,8 +13,8 @@ from __future__ import annotations
 from functools import partial
 
 from vgpu_migrate.facts import VgpuType
-from vgpu_migrate.manager import Device, DeviceId, HostState
-from vgpu_migrate.sysfs.inventory import FIRST_VIRTUAL_FUNCTION, CardView, SysfsModel, cards, mdev_uuid
+from vgpu_migrate.manager import Device, DeviceId, HostState, mdev_uuid
+from vgpu_migrate.sysfs.inventory import FIRST_VIRTUAL_FUNCTION, CardView, SysfsModel, cards
 from vgpu_migrate.sysfs.nodes import (
     READ_WRITE,
     WRITE_ONLY,
@@ -94,7 +94,7 @@ def _buses(state: HostState, views: tuple[CardView, ...]) -> dict[str, Node]:
     }
     if _mdev_parents(views):
         paths = {
-            mdev_uuid(device): f"devices/{view.root}/{_parent(view, device)}/{mdev_uuid(device)}"
+            mdev_uuid(device.id): f"devices/{view.root}/{_parent(view, device)}/{mdev_uuid(device.id)}"
             for view in views
             if view.has_mdevs
             for device in view.devices
@@ -198,7 +198,7 @@ def _mdev_files(view: CardView, number: int | None) -> dict[str, Node]:
                 one.mdev_name: Directory(partial(_type_files, view, one, number, here)) for one in view.types
             }
         ),
-        **{mdev_uuid(device): Directory(partial(_instance, view, device)) for device in here},
+        **{mdev_uuid(device.id): Directory(partial(_instance, view, device)) for device in here},
     }
 
 
@@ -209,7 +209,7 @@ def _type_files(
     if number is not None:
         # A virtual function is one vgpu: it shows 1 or 0, whatever the whole gpu has room for.
         room = min(room, 0 if here else 1)
-    own = [mdev_uuid(device) for device in here if device.type is vgpu_type]
+    own = [mdev_uuid(device.id) for device in here if device.type is vgpu_type]
     return {
         "available_instances": text(room),
         "create": File(b"", WRITE_ONLY, CreateMdev(view.gpu.id, vgpu_type, number)),
@@ -248,7 +248,7 @@ def _iommu_groups(views: tuple[CardView, ...]) -> dict[str, Node]:
         for number, at in enumerate(view.functions):
             groups[view.function_group(number)] = {at: f"{view.root}/{at}"}
         for device in view.devices if view.has_mdevs else ():
-            name = mdev_uuid(device)
+            name = mdev_uuid(device.id)
             at = f"{view.root}/{_parent(view, device)}/{name}"
             groups.setdefault(view.mdev_group(device), {})[name] = at
     return {

@@ -7,11 +7,10 @@ from typing import NamedTuple, Protocol
 
 from vgpu_migrate.errors import InputError, OutsideError, RefusedError
 from vgpu_migrate.facts import VgpuType
-from vgpu_migrate.manager import DeviceId, Reason, Refusal
+from vgpu_migrate.manager import DeviceId, Reason, Refusal, parse_uuid
 from vgpu_migrate.model import GpuId
 from vgpu_migrate.nvml import NvmlError
 from vgpu_migrate.sysfs.fuse import FileError
-from vgpu_migrate.sysfs.inventory import parse_uuid
 from vgpu_migrate.sysfs.nodes import Action, CreateMdev, RemoveMdev, SetFunctions, SetPlacement, SetType
 
 UUID_LENGTH = 36

@@ -6,7 +6,7 @@ JOBS   ?= auto
 LIBRARY := src/vgpu_migrate/dropin/libnvidia-ml.so.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest clients fuzz fuzz-short docs clean
+.PHONY: help demo test lint types pytest clients lab lab-needs proof fuzz fuzz-short docs clean
 
 help:            ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy --strict
 
-pytest: $(VENV)/.dev $(LIBRARY) clients
+pytest: $(VENV)/.dev $(LIBRARY) clients lab-needs
 	$(BIN)/python -m pytest -n $(JOBS)
 
 # An installation compiles it too; this is for when its sources have changed since.
@@ -46,6 +46,16 @@ $(LIBRARY): native/build.py native/exports.map $(wildcard native/*.c native/*.h)
 
 clients: $(VENV)/.dev  ## the NVML programs that the tests run unmodified, each in a folder of its own
 	@$(BIN)/python tools/make_clients.py || echo "the tests that need them will say that they are skipped" >&2
+
+# libvirt-python is built from source against libvirt-dev, so it comes after the Debian packages, and is no part of `dev`.
+lab-needs: $(VENV)/.dev  ## what the laboratory needs, where it may be installed: as root, with apt-get
+	@$(BIN)/python -m tools.lab_needs || echo "the tests that need it will say that they are skipped" >&2
+
+lab: $(VENV)/.dev $(LIBRARY) lab-needs  ## two libvirt hosts and a guest between them, to try by hand; ends on Ctrl-C
+	@$(BIN)/python -m tools.make_lab
+
+proof: $(VENV)/.dev  ## a thousand random plans, each through the independent replay; the tests take a part of them
+	$(BIN)/python -m tools.prove_plans
 
 fuzz-short: $(VENV)/.dev  ## look for new inputs to the library for a minute; wants clang
 	$(BIN)/python -m tools.fuzz --seconds 30

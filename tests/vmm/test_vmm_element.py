@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import ctypes
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,18 +24,27 @@ from tests.vmm.guests import (
 )
 
 from vgpu_migrate.errors import InputError, RecordError
-from vgpu_migrate.nvml import GuestInfoState
+from vgpu_migrate.nvml import GuestInfoState, VgpuMetadata
 from vgpu_migrate.vmm.domain_element import (
     GuestState,
     NoRecords,
     SavedRecords,
     SavedVgpu,
     Trouble,
+    checksum,
     element_in,
     put_element,
     records_in,
 )
 from vgpu_migrate.vmm.domain_xml import LARGEST, address_of, changed, host_devices, parse_domain
+from vgpu_migrate.vmm.local_driver import DriverCallError, LocalDriver, LocalGpu
+
+
+def with_opaque(record: bytes, more: bytes) -> bytes:
+    """The record with a longer opaque part, which it announces."""
+    found = VgpuMetadata.from_bytes(record)
+    return replace(found, opaque_data=found.opaque_data + more).to_bytes()
+
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=255).filter(str.isprintable)
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(
@@ -41,8 +52,12 @@ TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)).map(
 )
 VGPUS = st.builds(
     SavedVgpu,
-    st.tuples(st.booleans(), st.binary(max_size=300)).map(
-        lambda made: a_record(guest_info=made[0], version=0x140001 if made[0] else None) + made[1]
+    st.builds(
+        lambda guest_info, opaque: with_opaque(
+            a_record(guest_info=guest_info, version=0x140001 if guest_info else None), opaque
+        ),
+        st.booleans(),
+        st.binary(max_size=300),
     ),
     TEXTS,
     st.sampled_from(("", f"mdev:{MDEV}", "pci:0000:3b:00.4")),
@@ -93,7 +108,7 @@ def test_no_changed_byte_is_read_as_good(data: st.DataObject) -> None:
     ("old", "new", "says"),
     [
         (b'count="1"', b'count="2"', "1 vgpus, its count says 2"),
-        (b'sha256="', b'sha256="0', "its checksum is another"),
+        (b'sha256="', b'sha256="0', "its checksum does not fit"),
         (b'guest-info="i', b'guest-info="uni', "its record says initialized"),
         (b'state="running"', b'state="dancing"', "state dancing"),
         (b'taken="2026-11-23T17', b'taken="2026-11-23 17', "wanted a time such as"),
@@ -175,7 +190,7 @@ def test_guest_info_is_visible() -> None:
         {"host": "a\nb"},
         {"vgpus": ()},
         {"vgpus": (SavedVgpu(a_record()),) * 65},
-        {"vgpus": (SavedVgpu(a_record() + bytes(1 << 16)),)},
+        {"vgpus": (SavedVgpu(with_opaque(a_record(), bytes(1 << 16))),)},
         {"vgpus": (SavedVgpu(a_record(), device="mdev:x"),)},
     ],
 )
@@ -183,6 +198,24 @@ def test_what_cannot_be_read_is_not_written(changes: dict[str, object]) -> None:
     """A value that the element cannot hold is refused when it is written."""
     with pytest.raises(InputError, match="saved records: "):
         an_element(replace(some_records(), **changes))  # type: ignore[arg-type]
+
+
+def test_a_record_that_announces_more_than_it_has_is_damaged() -> None:
+    """Such a record is neither written nor read, under a good checksum either, nor shown to a driver."""
+    liar = bytearray(a_record())
+    liar[204:208] = (0xFFFFFFF0).to_bytes(4, "little")
+    with pytest.raises(RecordError, match="truncated"):
+        an_element(some_records(SavedVgpu(bytes(liar))))
+    good = some_records()
+    bad = replace(good, vgpus=(SavedVgpu(bytes(liar), "L40S-12Q"),))
+    forged = an_element(good).replace(base64.b64encode(good.vgpus[0].record), base64.b64encode(liar))
+    forged = forged.replace(checksum(good).encode(), checksum(bad).encode())
+    found = read(a_domain(forged))
+    assert isinstance(found, NoRecords)
+    assert (found.trouble, "truncated" in found.reason) == (Trouble.DAMAGED, True), found.reason
+    driver = LocalDriver(ctypes.CDLL(None))  # without NVML: a call would be FUNCTION_NOT_FOUND
+    with pytest.raises(DriverCallError, match="was not asked: the record is truncated"):
+        driver.compatibility(bytes(liar), LocalGpu(ctypes.c_void_p(), "gpu", b""))
 
 
 def test_no_record_is_not_written() -> None:

@@ -114,7 +114,7 @@ def test_broken_settings_refuse_a_guest_with_a_vgpu(text: str, tmp_path: Path) -
 def test_settings_that_others_may_write_are_broken(settings: Path) -> None:
     """Settings that anybody could have changed are not followed."""
     settings.chmod(0o666)
-    assert "only root, or who runs the hook, may write it" in asked(GOOD, settings).said
+    assert "only root, or who runs this, may write it" in asked(GOOD, settings).said
 
 
 @pytest.mark.parametrize(
@@ -307,6 +307,8 @@ def test_install_and_uninstall(tmp_path: Path) -> None:
     assert (script.done, settings.done) == ("written", "written")
     assert (script.path.stat().st_mode & 0o777, settings.path.stat().st_mode & 0o777) == (0o755, 0o644)
     settings.path.write_text("# mine\n")
+    assert [file.done for file in hook_files.install(tmp_path, Path(sys.executable))] == ["kept", "kept"]
+    script.path.chmod(0o700)
     assert [file.done for file in hook_files.install(tmp_path, Path(sys.executable))] == ["written", "kept"]
     assert [file.done for file in hook_files.uninstall(tmp_path)] == ["removed", "kept"]
     assert [file.done for file in hook_files.uninstall(tmp_path)] == ["absent", "kept"]
@@ -390,6 +392,11 @@ def test_the_hook_imports_the_standard_library_alone() -> None:
         "*({m.split('.')[0] for m in sys.modules} & {'msgspec', 'numpy', 'yaml', 'click', 'rich'}))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, text=True)
-    assert done.stdout.split() == ["vgpu_migrate.errors", "vgpu_migrate.nvml", "vgpu_migrate.vmm"]
+    assert done.stdout.split() == [
+        "vgpu_migrate.errors",
+        "vgpu_migrate.nvml",
+        "vgpu_migrate.settingsio",
+        "vgpu_migrate.vmm",
+    ]
     assert shutil.which("sh") is not None
     assert os.environ.get("VGPU_MIGRATE_HOST") is None

@@ -5,22 +5,50 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from vgpu_migrate.cli.screen import BAD, GOOD, STRONG, WEAK, Cell, Column, Screen
-from vgpu_migrate.cli.vm_types import HookFilesAnswer, HookTestAnswer, MetadataAnswer, SavedVgpuRow
+from vgpu_migrate.cli.vm_types import (
+    HookFilesAnswer,
+    HookTestAnswer,
+    MetadataAnswer,
+    SavedVgpuRow,
+    WatchRow,
+)
 from vgpu_migrate.nvml import GuestInfoState, VgpuMetadata
-from vgpu_migrate.vmm.domain_element import NoRecords, SavedVgpu, records_in, spell_time
+from vgpu_migrate.vmm.domain_element import NoRecords, SavedRecords, SavedVgpu, records_in, spell_time
 
 if TYPE_CHECKING:
     from vgpu_migrate.vmm.domain_xml import Element
+    from vgpu_migrate.vmm.guests import Guest
+    from vgpu_migrate.vmm.watch import Look, Report
 
 
-def answer(file: str, domain: Element) -> MetadataAnswer:
-    """What a domain carries."""
-    found = records_in(domain)
+def answer(file: str, domain: Element, *, is_written: bool = False) -> MetadataAnswer:
+    """What a domain in a file carries."""
+    return msgspec.structs.replace(of_records(records_in(domain)), file=file, written=is_written)
+
+
+def of_guest(
+    guest: Guest, found: SavedRecords | NoRecords, *, is_fresh: bool, is_written: bool
+) -> MetadataAnswer:
+    """What a guest of libvirt carries, or fresh records of it."""
+    has = isinstance(found, SavedRecords)
+    return msgspec.structs.replace(
+        of_records(found),
+        guest=guest.name,
+        uuid=guest.uuid,
+        fresh=is_fresh and has,
+        written=is_written and has,
+    )
+
+
+def of_records(found: SavedRecords | NoRecords) -> MetadataAnswer:
+    """Records, or why there are none, of nobody in particular."""
     if isinstance(found, NoRecords):
-        return MetadataAnswer(file, found.trouble.value, found.reason, None, None, None, None, None, None, [])
+        return MetadataAnswer(None, found.trouble.value, found.reason, None, None, None, None, None, None, [])
     return MetadataAnswer(
-        file,
+        None,
         "good",
         None,
         "xenserver" if found.taken is None else "vgpu-migrate",
@@ -47,14 +75,15 @@ def _row(vgpu: SavedVgpu) -> SavedVgpuRow:
 
 def show_metadata(screen: Screen, found: MetadataAnswer) -> None:
     """The records, or why there are none."""
+    name = found.file if found.guest is None else f"guest {found.guest}"
     if found.reason is not None:
-        screen.line(Cell(f"{found.file}: {found.reason}.", BAD))
+        screen.line(Cell(f"{name}: {found.reason}.", BAD))
         return
     if found.taken is None:
-        screen.line(f"{found.file}: XenServer's form, without date and checksum.")
+        screen.line(f"{name}: XenServer's form, without date and checksum.")
     else:
         where = f" on {found.host}" if found.host else ""
-        screen.line(f"{found.file}: taken {found.taken}{where}, {found.state}, in the boot of {found.boot}.")
+        screen.line(f"{name}: taken {found.taken}{where}, {found.state}, in the boot of {found.boot}.")
     screen.line()
     columns = (
         Column("type"),
@@ -76,6 +105,37 @@ def show_metadata(screen: Screen, found: MetadataAnswer) -> None:
             for row in found.vgpus
         ),
     )
+
+
+def watch_row(report: Report) -> WatchRow:
+    """A line of `vm watch --json`."""
+    records = report.records
+    return WatchRow(
+        spell_time(report.at),
+        report.news.value,
+        report.says,
+        report.guest,
+        report.uuid,
+        spell_time(records.taken) if records else None,
+        spell_time(records.boot) if records else None,
+        spell_time(records.last_boot) if records else None,
+        [_row(vgpu) for vgpu in records.vgpus] if records else [],
+    )
+
+
+def looked_row(look: Look) -> WatchRow:
+    """What `vm watch --once` found, as the last line."""
+    says = spell_look(look)
+    return WatchRow(
+        spell_time(look.at), "looked", says, None, None, None, None, None, [], look.guests, look.good
+    )
+
+
+def spell_look(look: Look) -> str:
+    """What `vm watch --once` found."""
+    if not look.guests:
+        return "no running guest has a vGPU"
+    return f"running guests with a vGPU: {look.guests}; with a record to go by: {look.good}"
 
 
 def show_files(screen: Screen, found: HookFilesAnswer) -> None:

@@ -343,9 +343,7 @@ def _address(pci: _PciInfo | None) -> str | None:
 
 def _whole(layout: Layout, record: Record) -> ctypes.Array[ctypes.c_char]:
     """A record in a buffer of its own, as long as it announces itself to be."""
-    start = layout.offset("opaqueData")
-    announced = int.from_bytes(record[start - 4 : start], "little")
-    wanted = max(layout.size, start + announced)
+    wanted = layout.announced(record)
     if len(record) < wanted:
         raise InvalidArgumentError(f"{layout.name} has {len(record)} bytes and announces {wanted}")
     return ctypes.create_string_buffer(bytes(record), len(record))

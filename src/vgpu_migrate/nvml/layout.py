@@ -43,6 +43,11 @@ class Layout:
         """The offset of a field in bytes."""
         return next(field.offset for field in self.fields if field.name == field_name)
 
+    def announced(self, record: bytes | bytearray | memoryview) -> int:
+        """How many bytes a metadata record says that it has, by its `opaqueDataSize`."""
+        start = self.offset("opaqueData")
+        return max(self.size, start + int.from_bytes(record[start - 4 : start], "little"))
+
 
 VGPU_VERSION = Layout("nvmlVgpuVersion_t", "minVersion:I maxVersion:I")
 

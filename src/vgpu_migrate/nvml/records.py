@@ -237,7 +237,7 @@ def _opaque_part(layout: Layout, data: bytes | bytearray | memoryview) -> bytes:
     _fixed_part(layout, data)
     start = layout.offset("opaqueData")
     size = int.from_bytes(data[start - 4 : start], "little")
-    wanted = max(layout.size, start + size)
+    wanted = layout.announced(data)
     if len(data) != wanted:
         problem = "truncated" if len(data) < wanted else "over-long"
         raise RecordError(

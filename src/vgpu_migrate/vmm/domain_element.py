@@ -102,8 +102,12 @@ class _Damage(Exception):  # noqa: N818 (it never leaves this module)
     """What is wrong in the element."""
 
 
-def write_element(records: SavedRecords) -> bytes:
+def write_element(records: SavedRecords, *, declares_namespace: bool = True) -> bytes:
     """The element, without a prefix.
+
+    Args:
+        records: what it says.
+        declares_namespace: not where libvirt is to add that with a prefix of its own.
 
     Raises:
         InputError: a value that no element can hold, or a form that is not ours.
@@ -119,9 +123,10 @@ def write_element(records: SavedRecords) -> bytes:
         f'version="{VERSION}" host={_quote(records.host)} state="{records.state}" '
         f'taken="{spell_time(records.taken)}" '
         f'boot="{spell_time(records.boot)}" last-boot="{spell_time(records.last_boot)}" count="{len(vgpus)}" '
-        f'sha256="{_checksum(records)}"'
+        f'sha256="{checksum(records)}"'
     )
-    return f'<{NAME} xmlns="{NAMESPACE}" {facts}>{"".join(vgpus)}</{NAME}>'.encode()
+    namespace = f'xmlns="{NAMESPACE}" ' if declares_namespace else ""
+    return f"<{NAME} {namespace}{facts}>{''.join(vgpus)}</{NAME}>".encode()
 
 
 def _check(records: SavedRecords) -> None:
@@ -140,7 +145,8 @@ def _check(records: SavedRecords) -> None:
     if not 1 <= len(records.vgpus) <= MOST_VGPUS:
         raise wrong("vgpus", str(len(records.vgpus)), f"wanted 1 to {MOST_VGPUS}")
     for vgpu in records.vgpus:
-        VgpuMetadata.from_fixed_part(vgpu.record)
+        # Whole: a library would read as much as a record announces.
+        VgpuMetadata.from_bytes(vgpu.record)
         if len(vgpu.record) > LARGEST_RECORD:
             raise wrong("record", f"{len(vgpu.record)} bytes", f"wanted at most {LARGEST_RECORD}")
         if vgpu.device and not _DEVICE.fullmatch(vgpu.device):
@@ -157,13 +163,19 @@ def records_in(domain: Element, *, booted: datetime | None = None) -> SavedRecor
         domain: the domain's root.
         booted: when the guest last booted, where the caller knows better than the element.
     """
+    found = written_in(domain)
+    return found if isinstance(found, NoRecords) else fresh_enough(found, booted=booted)
+
+
+def written_in(domain: Element) -> SavedRecords | NoRecords:
+    """As `records_in`, but stale ones too."""
     found = element_in(domain)
     if len(found) != 1:
         if not found:
             return NoRecords(Trouble.ABSENT, "the guest carries no saved record")
         return NoRecords(Trouble.DAMAGED, f"{len(found)} elements of {NAMESPACE}, wanted one")
     try:
-        return _read(found[0], booted)
+        return _read(found[0])
     except _Damage as damage:
         return NoRecords(Trouble.DAMAGED, f"its saved record is damaged: {damage}")
     except RecordError as error:
@@ -180,17 +192,29 @@ def element_in(domain: Element) -> list[Element]:
     ]
 
 
-def _read(element: Element, booted: datetime | None) -> SavedRecords | NoRecords:
+def _read(element: Element) -> SavedRecords | NoRecords:
     version = element.attributes.get("version")
     if not element.children and "{" in element.text:
         return _read_xenserver(element.text)
     if element.namespace != NAMESPACE or version != str(VERSION):
-        seen = quoted(f"{element.namespace} version {version}"[:120])
+        said = "without a version" if version is None else f"version {version}"
+        seen = quoted(f"{element.namespace} {said}"[:120])
         wanted = f"this program reads {NAMESPACE} version {VERSION}"
         return NoRecords(Trouble.OTHER_VERSION, f"its saved record is of {seen}; {wanted}")
     if element.name != NAME:
         raise _Damage(f"<{element.name[:80]}>, wanted <{NAME}>")
-    records = _read_ours(element)
+    return _read_ours(element)
+
+
+def fresh_enough(records: SavedRecords, *, booted: datetime | None = None) -> SavedRecords | NoRecords:
+    """The records, unless they are of an earlier boot than the guest's last.
+
+    Args:
+        records: as they are written; of XenServer's form nothing is known.
+        booted: when the guest last booted, where the caller knows better than the element.
+    """
+    if records.taken is None:
+        return records
     if records.last_boot is not None and booted is not None:
         booted = max(booted, records.last_boot)
     latest = booted or records.last_boot
@@ -222,8 +246,8 @@ def _read_ours(element: Element) -> SavedRecords:
         state,
         facts.get("host", ""),
     )
-    if facts.get("sha256") != _checksum(records):
-        raise _Damage("its checksum is another")
+    if facts.get("sha256") != checksum(records):
+        raise _Damage("its checksum does not fit")
     try:
         _check(records)
     except InputError as error:
@@ -313,7 +337,8 @@ def put_element(data: bytes, domain: Element, records: SavedRecords) -> list[Cha
     return [Change(first_child.start, first_child.start, b"<metadata>" + element + b"</metadata>\n  ")]
 
 
-def _checksum(records: SavedRecords) -> str:
+def checksum(records: SavedRecords) -> str:
+    """The `sha256` of an element that holds these records: of all that it says, in a canonical spelling."""
     said: Sequence[object] = (
         VERSION,
         records.host,

@@ -322,7 +322,7 @@ class _Judgement:
 
 
 def _spell(verdict: Compatibility) -> str:
-    states = ", ".join(verdict.states.words) or "no state"
+    states = ", ".join(verdict.states.words) or "nothing"
     return f"allows {states}, limited by {', '.join(verdict.limits.words) or 'nothing'}"
 
 

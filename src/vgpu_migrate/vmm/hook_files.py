@@ -19,6 +19,7 @@ from vgpu_migrate.vmm.hook_settings import SETTINGS, TEMPLATE
 SCRIPT = Path("/etc/libvirt/hooks/qemu.d/50-vgpu-migrate")
 MARK = "# Written by `vgpu-migrate vm hook install`; `vgpu-migrate vm hook uninstall` takes it away.\n"
 MODULE = Path(__file__).with_name("hook.py")
+_SCRIPT_MODE = 0o755
 
 _SCRIPT = """\
 #!/bin/sh
@@ -87,8 +88,14 @@ def install(root: Path, python: Path) -> tuple[FileDone, ...]:
     kept = os.path.lexists(settings)
     if not kept:
         atomic_write(settings, TEMPLATE.encode(), mode=0o644)
-    atomic_write(target, script(python).encode(), mode=0o755)
-    return FileDone(target, Done.WRITTEN), FileDone(settings, Done.KEPT if kept else Done.WRITTEN)
+    wanted = script(python)
+    is_same = _text(target) == wanted and target.stat().st_mode & 0o777 == _SCRIPT_MODE
+    if not is_same:
+        atomic_write(target, wanted.encode(), mode=_SCRIPT_MODE)
+    return (
+        FileDone(target, Done.KEPT if is_same else Done.WRITTEN),
+        FileDone(settings, Done.KEPT if kept else Done.WRITTEN),
+    )
 
 
 def uninstall(root: Path) -> tuple[FileDone, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from vgpu_migrate.errors import InputError, Problem
+from vgpu_migrate.settingsio import MOST_BYTES, read_settings_file
 
 SETTINGS = Path("/etc/vgpu-migrate/hook.toml")
 NVML_LIBRARY = "libnvidia-ml.so.1"
 LONGEST_DEADLINE_S = 300
-MOST_BYTES = 64 << 10
 
 
 class Policy(StrEnum):
@@ -108,23 +106,8 @@ def read_settings(path: Path) -> HookSettings:
     Raises:
         InputError: it cannot be read or understood, or others than its owner may write it.
     """
-    try:
-        with path.open("rb") as file:
-            _check_owner(path, os.fstat(file.fileno()))
-            data = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        return HookSettings()
-    except OSError as error:
-        raise InputError(Problem(str(path), error.strerror or "unreadable", "wanted settings")) from None
-    return parse_settings(data, place=str(path))
-
-
-def _check_owner(path: Path, there: os.stat_result) -> None:
-    if not stat.S_ISREG(there.st_mode):
-        raise InputError(Problem(str(path), "no regular file", "wanted settings"))
-    if there.st_uid not in (0, os.geteuid()) or there.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        seen = f"owner {there.st_uid}, mode {stat.S_IMODE(there.st_mode):o}"
-        raise InputError(Problem(str(path), seen, "only root, or who runs the hook, may write it"))
+    data = read_settings_file(path)
+    return HookSettings() if data is None else parse_settings(data, place=str(path))
 
 
 def parse_settings(data: bytes, *, place: str = "hook.toml") -> HookSettings:

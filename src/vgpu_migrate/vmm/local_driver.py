@@ -44,6 +44,19 @@ class LocalGpu(NamedTuple):
     record: bytes
 
 
+class LocalVgpu(NamedTuple):
+    """An active vgpu: its instance number, gpu, VM (a UUID on KVM, in small letters), mdev UUID, type.
+
+    `gpu` is as `LocalGpu.name`; `mdev` is None where it is no mediated device; `type` is the driver's word.
+    """
+
+    instance: int
+    gpu: str
+    vm: str
+    mdev: str | None
+    type: str
+
+
 class GpuFault(NamedTuple):
     """A gpu that did not answer, and the code."""
 
@@ -90,37 +103,73 @@ class LocalDriver:
         return f"{domain[-4:]}:{rest}" if rest else None
 
     def _record(self, handle: ctypes.c_void_p) -> bytes:
+        return self._sized("nvmlDeviceGetVgpuMetadata", handle, PGPU_METADATA.size)
+
+    def vgpu_record(self, instance: int) -> bytes:
+        """The record of an active vgpu. NOT_FOUND means that it has ended."""
+        return self._sized("nvmlVgpuInstanceGetMetadata", ctypes.c_uint(instance), VGPU_METADATA.size)
+
+    def _sized(self, function: str, subject: object, least: int) -> bytes:
         size = ctypes.c_uint(0)
-        code = self._library.nvmlDeviceGetVgpuMetadata(handle, None, ctypes.byref(size))
+        try:
+            code = getattr(self._library, function)(subject, None, ctypes.byref(size))
+        except AttributeError:
+            code = Return.FUNCTION_NOT_FOUND
         if code not in (Return.INSUFFICIENT_SIZE, Return.SUCCESS):
-            self._call("nvmlDeviceGetVgpuMetadata", handle, None, ctypes.byref(ctypes.c_uint(0)))
-        if not PGPU_METADATA.size <= size.value <= LARGEST_RECORD:
-            raise DriverCallError("nvmlDeviceGetVgpuMetadata", code, f"wants {size.value} bytes")
+            raise DriverCallError(function, code)
+        if not least <= size.value <= LARGEST_RECORD:
+            raise DriverCallError(function, code, f"wants {size.value} bytes")
         buffer = ctypes.create_string_buffer(size.value)
-        self._call("nvmlDeviceGetVgpuMetadata", handle, buffer, ctypes.byref(size))
+        self._call(function, subject, buffer, ctypes.byref(size))
         return buffer.raw[: size.value]
 
     def compatibility(self, vgpu_record: bytes, gpu: LocalGpu) -> Compatibility:
-        """The driver's verdict. INVALID_ARGUMENT means that it does not know the record."""
-        vgpu = ctypes.create_string_buffer(vgpu_record, max(len(vgpu_record), VGPU_METADATA.size))
+        """The driver's verdict. INVALID_ARGUMENT means that it does not know the record.
+
+        One that has fewer bytes than it announces is not shown to the driver: it might read them all.
+        """
+        function, has = "nvmlGetVgpuCompatibility", len(vgpu_record)
+        if has < VGPU_METADATA.size or has < VGPU_METADATA.announced(vgpu_record):
+            raise DriverCallError(function, Return.INVALID_ARGUMENT, "was not asked: the record is truncated")
+        vgpu = ctypes.create_string_buffer(vgpu_record, has)
         out = ctypes.create_string_buffer(COMPATIBILITY.size)
-        self._call("nvmlGetVgpuCompatibility", vgpu, gpu.record, out)
+        self._call(function, vgpu, gpu.record, out)
         return Compatibility.from_bytes(out.raw)
 
     def mdevs_in_use(self) -> frozenset[str]:
         """The mediated devices of active vgpus, by UUID in small letters; a host without any has none."""
-        used = set()
+        found = (self._mdev(instance) for gpu in self.gpus()[0] for instance in self._active(gpu.handle))
+        return frozenset(uuid for uuid in found if uuid is not None)
+
+    def _mdev(self, instance: ctypes.c_uint) -> str | None:
+        text = ctypes.create_string_buffer(_TEXT)
+        try:
+            self._call("nvmlVgpuInstanceGetMdevUUID", instance, text, ctypes.c_uint(_TEXT))
+        except DriverCallError as error:
+            if error.code not in (Return.NOT_SUPPORTED, Return.NOT_FOUND, Return.FUNCTION_NOT_FOUND):
+                raise
+            return None
+        return text.value.decode("ascii", "replace").lower()
+
+    def vgpus(self) -> tuple[LocalVgpu, ...]:
+        """The active vgpus, by gpu and the driver's order; one that ends meanwhile is left out."""
+        found = []
         for gpu in self.gpus()[0]:
             for instance in self._active(gpu.handle):
-                text = ctypes.create_string_buffer(_TEXT)
                 try:
-                    self._call("nvmlVgpuInstanceGetMdevUUID", instance, text, ctypes.c_uint(_TEXT))
+                    found.append(self._vgpu(instance, gpu.name))
                 except DriverCallError as error:
-                    if error.code not in (Return.NOT_SUPPORTED, Return.NOT_FOUND):
+                    if error.code != Return.NOT_FOUND:
                         raise
-                    continue
-                used.add(text.value.decode("ascii", "replace").lower())
-        return frozenset(used)
+        return tuple(found)
+
+    def _vgpu(self, instance: ctypes.c_uint, gpu: str) -> LocalVgpu:
+        vm, kind = ctypes.create_string_buffer(_TEXT), ctypes.c_uint(0)
+        self._call("nvmlVgpuInstanceGetVmID", instance, vm, ctypes.c_uint(_TEXT), ctypes.byref(kind))
+        number = ctypes.c_uint(0)
+        self._call("nvmlVgpuInstanceGetType", instance, ctypes.byref(number))
+        name = vm.value.decode("ascii", "replace").lower()
+        return LocalVgpu(instance.value, gpu, name, self._mdev(instance), self.type_name(number.value) or "")
 
     def _active(self, handle: ctypes.c_void_p) -> list[ctypes.c_uint]:
         count = ctypes.c_uint(0)
@@ -155,9 +204,10 @@ def local_driver(library: str, *, socket: str | None = None) -> Iterator[LocalDr
     Raises:
         OutsideError: there is no such library, it is no NVML, or it does not initialise.
     """
-    before = os.environ.pop(HOST_VARIABLE, None)
-    if socket is not None:
-        os.environ[HOST_VARIABLE] = socket
+    before = os.environ.get(HOST_VARIABLE)
+    # Not touched where it is right already: a long run has other threads, which read the environment.
+    if before != socket:
+        _set_host(socket)
     try:
         try:
             nvml = ctypes.CDLL(library)
@@ -171,6 +221,12 @@ def local_driver(library: str, *, socket: str | None = None) -> Iterator[LocalDr
         finally:
             nvml.nvmlShutdown()
     finally:
+        if before != socket:
+            _set_host(before)
+
+
+def _set_host(socket: str | None) -> None:
+    if socket is None:
         os.environ.pop(HOST_VARIABLE, None)
-        if before is not None:
-            os.environ[HOST_VARIABLE] = before
+    else:
+        os.environ[HOST_VARIABLE] = socket

@@ -421,6 +421,12 @@ def test_abort_on_the_source_while_the_target_is_silent(tmp_path: Path) -> None:
         assert role(source) is Role.RESIDENT
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether every thread of a process stands still."""
+    tasks = Path("/proc", str(pid), "task").iterdir()
+    return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
+
+
 def test_a_stopped_target_is_not_waited_for(tmp_path: Path) -> None:
     """A target process that is stopped costs the command its patience, and a later one moves the VM."""
     (tmp_path / "fleet.yaml").write_text(TWO_HOSTS)
@@ -429,6 +435,8 @@ def test_a_stopped_target_is_not_waited_for(tmp_path: Path) -> None:
         target = nursery.start(tmp_path / "fleet.yaml", "h02")
         with a_kept(tmp_path, H1) as source:
             os.kill(target.pid, signal.SIGSTOP)
+            # The signal is on its way when `kill` comes back: until it has arrived the target answers.
+            wait_until(lambda: is_stopped(target.pid), "the target stops")
             with pytest.raises(OutsideError, match=re.escape(f"{target.socket}: no answer to identify")):
                 source.live.migrate(VM, to=target.socket)
             assert role(source) is Role.RESIDENT

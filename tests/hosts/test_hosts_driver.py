@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import json
 import os
 import subprocess
 import sys
@@ -90,10 +90,11 @@ def long_driver(tmp_path_factory: pytest.TempPathFactory) -> Ask:
 
 def no_driver_here() -> dict[str, str]:
     """An environment without any driver; the test is skipped where the machine has one."""
-    try:
-        ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
-        return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    # Not in this process, where other tests may have loaded the drop-in.
+    load = "import ctypes; ctypes.CDLL('libnvidia-ml.so.1')"
+    if subprocess.run([sys.executable, "-c", load], check=False, capture_output=True, env=env).returncode:
+        return env
     pytest.skip("this machine has an NVIDIA driver")
 
 
@@ -289,7 +290,9 @@ def test_a_host_is_recorded_as_a_fleet_file(name: str, tmp_path: Path) -> None:
         assert f"{records} is there already" in again.err
         assert "--vm-memory: missing" in ask("record").err
     found = read_fleet(fleet)
-    assert {path.name: path.read_bytes() for path in records.iterdir()} == raw
+    index = json.loads((records / "records.json").read_bytes())
+    assert {path.name: path.read_bytes() for path in records.iterdir() if path.name != "records.json"} == raw
+    assert {row["file"] for row in (*index["gpus"], *index["vgpus"])} == set(raw)
     assert {path.stat().st_mode & 0o777 for path in (fleet, *records.iterdir())} == {0o600}
     assert records.stat().st_mode & 0o777 == 0o700
     (dumped,) = found.hosts.values()

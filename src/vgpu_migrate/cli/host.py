@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from vgpu_migrate.cli import host_devices, host_faults, host_look, host_machine, host_vms
+from vgpu_migrate.cli import (
+    host_devices,
+    host_doctor,
+    host_faults,
+    host_look,
+    host_machine,
+    host_pin,
+    host_units,
+    host_vms,
+)
 from vgpu_migrate.cli.host_open import driver_option, socket_option
 from vgpu_migrate.cli.lazy import NearGroup
 
@@ -19,7 +28,8 @@ def command(socket: str | None) -> None:
     by every NVML program on that host at its next call.
 
     Without one, or with --driver, it is this machine with its real driver: show, gpus, vgpus, metadata,
-    version, set-range, compat and record then ask libnvidia-ml.so.1.
+    version, set-range, pin, compat and record then ask libnvidia-ml.so.1. doctor and units are about this
+    machine in any case.
 
     Exit status: 3 where a host cannot be reached, or this machine has no vGPU.
 
@@ -34,6 +44,9 @@ def command(socket: str | None) -> None:
 
 for _added in (
     *host_look.COMMANDS,
+    *host_pin.COMMANDS,
+    *host_units.COMMANDS,
+    *host_doctor.COMMANDS,
     *host_vms.COMMANDS,
     *host_devices.COMMANDS,
     *host_machine.COMMANDS,

@@ -52,9 +52,14 @@ driver_option: Decorator = click.option(
 )
 
 
+def is_driver_named() -> bool:
+    """Whether `--driver` stands on the line."""
+    return bool(click.get_current_context().meta.get(_DRIVER))
+
+
 def is_for_driver(socket: str | None) -> bool:
     """Whether the command speaks to this machine's real driver: told so, or no simulated host is named."""
-    if not click.get_current_context().meta.get(_DRIVER):
+    if not is_driver_named():
         return not (socket or os.environ.get(HOST_VARIABLE))
     if socket:
         raise click.UsageError("--driver and --socket do not go together: a socket is a simulated host's")

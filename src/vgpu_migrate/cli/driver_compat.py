@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vgpu_migrate.cli import answers, driver_look, host_records
+from vgpu_migrate.cli import answers, case_files, driver_look, host_records
 from vgpu_migrate.cli import host_types as rows
 from vgpu_migrate.cli.driver_open import ask, placed
 from vgpu_migrate.cli.evidence_view import obstacles, show_obstacles
 from vgpu_migrate.cli.exit_status import NO
 from vgpu_migrate.cli.host_refusal import spell_evidence
+from vgpu_migrate.cli.judge_open import driver_itself
 from vgpu_migrate.cli.output import write_json
 from vgpu_migrate.cli.screen import BAD, BREAK, GOOD, NOTE, STRONG, Cell, Column, Screen, Words, count, some
-from vgpu_migrate.compat import GpuTraits, Verdict, VgpuTraits, combine
+from vgpu_migrate.compat import GpuTraits, Verdict, check, combine
+from vgpu_migrate.compat.judged import Question
+from vgpu_migrate.compat.recorded import RecordedVgpu
 from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.files import STDIN
 from vgpu_migrate.hosts.driver import DriverHost
-from vgpu_migrate.hosts.driver_prediction import gpu_traits, predict, vgpu_traits
+from vgpu_migrate.hosts.driver_prediction import gpu_traits, seen_vgpu
 from vgpu_migrate.nvml import ALL_STATES, STATE_BY_WORD, Compatibility, Limits, States
 
 STATE_COLUMNS = ("live", "sleep", "hibernate", "cold")
@@ -27,7 +30,7 @@ class Side(NamedTuple):
 
     name: str
     record: bytes
-    vgpu: VgpuTraits | None = None
+    vgpu: RecordedVgpu | None = None
     gpu: GpuTraits | None = None
 
 
@@ -37,6 +40,8 @@ class Judged(NamedTuple):
     gpu: str
     driver: Compatibility
     prediction: Verdict | None
+    questions: tuple[Question, ...]
+    """Each of its records by itself, where our rules can read it."""
 
     @property
     def is_live(self) -> bool:
@@ -50,11 +55,19 @@ class Judged(NamedTuple):
         return ours is not None and (ours.states, ours.limits) == tuple(self.driver)
 
 
-def tell(vgpu: str, gpu: str | None, *, as_json: bool) -> int:
-    """Judge and tell; exit status 0 if the driver allows a live move to some gpu asked about, 1 if not."""
+def tell(vgpu: str, gpu: str | None, *, save_case: str | None, as_json: bool) -> int:
+    """Judge and tell; exit status 0 if the driver allows a live move to some gpu asked about, 1 if not.
+
+    Raises:
+        InputError: there is no such thing, or the answer is to be saved and cannot be a case.
+    """
 
     def act(host: DriverHost) -> int:
         found = judge(host, vgpu, gpu)
+        if save_case is not None:
+            case_files.save_answers(
+                save_case, [one for row in found for one in row.questions], driver_itself(host)
+            )
         if as_json:
             write_json(answer(vgpu, found))
         else:
@@ -82,14 +95,17 @@ def judge(host: DriverHost, vgpu: str, gpu: str | None) -> tuple[Judged, ...]:
 
 def _judged(host: DriverHost, asked: tuple[Side, ...], target: Side) -> Judged:
     states, limits = ALL_STATES, Limits.NONE
+    questions: list[Question] = []
     for one in asked:
         said = host.compatibility(one.record, target.record)
         states &= said.states
         limits |= said.limits
-    ours = [predict(one.vgpu, target.gpu) for one in asked]
-    readable = [verdict for verdict in ours if verdict is not None]
-    prediction = combine(readable) if len(readable) == len(ours) else None
-    return Judged(target.name, Compatibility(states, limits), prediction)
+        if one.vgpu is not None and target.gpu is not None:
+            ours = check(one.vgpu.traits, target.gpu)
+            questions.append(Question(one.vgpu, target.gpu, said, ours))
+    is_readable = len(questions) == len(asked)
+    prediction = combine([one.prediction for one in questions]) if is_readable else None
+    return Judged(target.name, Compatibility(states, limits), prediction, tuple(questions))
 
 
 def _vgpus(host: DriverHost, name: str) -> tuple[Side, ...]:
@@ -98,7 +114,7 @@ def _vgpus(host: DriverHost, name: str) -> tuple[Side, ...]:
         if not host_records.is_file(name):
             raise UnknownNameError("VM, vgpu or file", name, driver_look.names(host))
         return tuple(
-            Side(name, record, vgpu=vgpu_traits(record, type_name=None, source=None))
+            Side(name, record, vgpu=seen_vgpu(record, type_name=None, source=None))
             for record in host_records.read_any(name)
         )
     here = {one.vgpu.instance: one for one in placed(host)}
@@ -106,7 +122,7 @@ def _vgpus(host: DriverHost, name: str) -> tuple[Side, ...]:
     for record, instance in zip(found.data, found.instances, strict=True):
         one = here.get(instance or 0)
         seen = (None, None) if one is None else (one.vgpu.type, one.gpu)
-        sides.append(Side(name, record, vgpu=vgpu_traits(record, type_name=seen[0], source=seen[1])))
+        sides.append(Side(name, record, vgpu=seen_vgpu(record, type_name=seen[0], source=seen[1])))
     return tuple(sides)
 
 

@@ -20,6 +20,7 @@ from vgpu_migrate.errors import InputError, OutsideError, Problem, RecordError
 from vgpu_migrate.files import atomic_write
 from vgpu_migrate.hosts.driver import DriverGpu, DriverHost
 from vgpu_migrate.hosts.driver_prediction import board_of, known_type
+from vgpu_migrate.model.fleet_records import INDEX_NAME, GpuFile, VgpuFile, write_index
 from vgpu_migrate.model.fleetfile import parse_fleet_bytes
 from vgpu_migrate.nvml import (
     VIRTUALIZATION_CAP_MIGRATION,
@@ -28,6 +29,31 @@ from vgpu_migrate.nvml import (
     VersionRange,
     VgpuMetadata,
 )
+
+
+class RawRecords:
+    """The records that were read, as files, and whose each one is."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._gpus: list[GpuFile] = []
+        self._vgpus: list[VgpuFile] = []
+
+    def add_gpu(self, gpu: DriverGpu, record: bytes) -> None:
+        """The record of a gpu."""
+        name = f"gpu-{gpu.number}.record"
+        self.files[name] = record
+        self._gpus.append(GpuFile(gpu.id, name))
+
+    def add_vgpu(self, instance: int, record: bytes, *, vm: str, position: int) -> None:
+        """The record of the vgpu in that place of its VM's list, from 0."""
+        name = f"vgpu-{instance}.record"
+        self.files[name] = record
+        self._vgpus.append(VgpuFile(vm, position, name))
+
+    def index(self) -> bytes:
+        """The file that says whose each record is."""
+        return write_index(self._gpus, self._vgpus)
 
 
 def record(*, output: str | None, directory: str | None, memory_mib: int | None) -> int:
@@ -39,7 +65,7 @@ def record(*, output: str | None, directory: str | None, memory_mib: int | None)
     """
 
     def act(host: DriverHost) -> int:
-        raw: dict[str, bytes] = {}
+        raw = RawRecords()
         data = fleet_data(host, raw, memory_mib=memory_mib)
         if data["vms"] and memory_mib is None:
             seen = f"missing; the driver does not know it, and there are {len(data['vms'])} VMs"
@@ -59,8 +85,8 @@ def record(*, output: str | None, directory: str | None, memory_mib: int | None)
     return ask(act, as_json=False)
 
 
-def fleet_data(host: DriverHost, raw: dict[str, bytes], *, memory_mib: int | None) -> dict[str, Any]:
-    """The host as the data of a fleet file; the records that were read for it are put into `raw` by name.
+def fleet_data(host: DriverHost, raw: RawRecords, *, memory_mib: int | None) -> dict[str, Any]:
+    """The host as the data of a fleet file; the records that were read for it are put into `raw`.
 
     Raises:
         OutsideError: the tables do not know a gpu's board, or a vgpu's type.
@@ -93,7 +119,7 @@ def fleet_data(host: DriverHost, raw: dict[str, bytes], *, memory_mib: int | Non
     return {"fleetfile_version": 1, "hosts": [found], "vms": list(vms.values())}
 
 
-def _gpu(host: DriverHost, gpu: DriverGpu, raw: dict[str, bytes]) -> dict[str, Any]:
+def _gpu(host: DriverHost, gpu: DriverGpu, raw: RawRecords) -> dict[str, Any]:
     board = board_of(gpu)
     if board is None:
         raise OutsideError(f"{gpu.id}: the tables know no board of {gpu.name}; no fleet file can say it")
@@ -104,7 +130,8 @@ def _gpu(host: DriverHost, gpu: DriverGpu, raw: dict[str, bytes]) -> dict[str, A
         data["ecc"] = gpu.ecc
     if not gpu.is_vgpu_host:
         return data | {"vgpu": False}
-    said = raw[f"gpu-{gpu.number}.record"] = host.gpu_metadata(gpu.id)
+    said = host.gpu_metadata(gpu.id)
+    raw.add_gpu(gpu, said)
     if not PgpuMetadata.from_fixed_part(said).virtualization_caps & VIRTUALIZATION_CAP_MIGRATION:
         data["migration"] = False
     with contextlib.suppress(RecordError):
@@ -130,7 +157,7 @@ def _add_vgpu(
     host: DriverHost,
     one: Placed,
     vms: dict[str, dict[str, Any]],
-    raw: dict[str, bytes],
+    raw: RawRecords,
     *,
     memory_mib: int | None,
 ) -> None:
@@ -138,7 +165,7 @@ def _add_vgpu(
     vgpu = one.vgpu
     if known_type(vgpu.type) is None:
         raise OutsideError(f"vgpu {vgpu.instance}: the tables do not know its type {vgpu.type}")
-    record = raw[f"vgpu-{vgpu.instance}.record"] = host.instance_metadata(vgpu.instance)
+    record = host.instance_metadata(vgpu.instance)
     fields = VgpuMetadata.from_fixed_part(record)
     vm = vms.get(vgpu.vm)
     if vm is None:
@@ -160,11 +187,12 @@ def _add_vgpu(
         data["version"] = f"{fields.guest_vgpu_version:#x}"
     if not fields.virtualization_caps & VIRTUALIZATION_CAP_MIGRATION:
         data["migration"] = False
+    raw.add_vgpu(vgpu.instance, record, vm=vgpu.vm, position=len(vm["vgpus"]))
     vm["vgpus"].append(data)
 
 
-def _save(directory: Path, raw: dict[str, bytes]) -> None:
-    """Make the directory, for its owner only, and a file in it for each record."""
+def _save(directory: Path, raw: RawRecords) -> None:
+    """Make the directory, for its owner only, and in it a file for each record and their index."""
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
@@ -172,9 +200,9 @@ def _save(directory: Path, raw: dict[str, bytes]) -> None:
         raise InputError(problem) from None
     except OSError as error:
         raise OutsideError(f"{directory}: {error.strerror}") from None
-    for name, record in raw.items():
+    for name, record in {**raw.files, INDEX_NAME: raw.index()}.items():
         atomic_write(directory / name, record)
-    say(f"{len(raw)} records written to {directory}")
+    say(f"{len(raw.files)} records written to {directory}")
 
 
 def _range(bounds: VersionRange) -> list[str]:

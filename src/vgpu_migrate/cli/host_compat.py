@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vgpu_migrate.cli import answers, host_records
+from vgpu_migrate.cli import answers, case_files, host_records
 from vgpu_migrate.cli import host_types as rows
 from vgpu_migrate.cli.evidence_view import obstacles, show_obstacles
 from vgpu_migrate.cli.host_refusal import spell_evidence
 from vgpu_migrate.cli.screen import BAD, GOOD, NOTE, STRONG, Cell, Column, Screen, count, some
-from vgpu_migrate.compat import Verdict, combine
+from vgpu_migrate.compat import Verdict, combine, read_gpu_record, read_vgpu_record
+from vgpu_migrate.compat.cases import JudgedBy, JudgeKind
+from vgpu_migrate.compat.judged import Question
+from vgpu_migrate.compat.recorded import RecordedVgpu
 from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.files import STDIN
 from vgpu_migrate.model import GpuId
-from vgpu_migrate.nvml import STATE_BY_WORD
+from vgpu_migrate.nvml import STATE_BY_WORD, Compatibility
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,8 @@ class Judged(NamedTuple):
 
     vgpu: str
     verdicts: tuple[tuple[str, Verdict], ...]
+    questions: tuple[Question, ...]
+    """Each record on each gpu by itself."""
 
     @property
     def is_live(self) -> bool:
@@ -49,11 +54,29 @@ def judge(live: LiveHost, target: LiveHost, vgpu: str, gpu: str | None) -> Judge
         NvmlError: the target does not take the records.
     """
     records = _records(live, vgpu, kind="VM")
-    verdicts = tuple(
-        (name, combine([target.verdict(record, of_gpu) for record in records]))
-        for name, of_gpu in _gpus(target, gpu)
-    )
-    return Judged(vgpu, verdicts)
+    verdicts: list[tuple[str, Verdict]] = []
+    questions: list[Question] = []
+    for name, of_gpu in _gpus(target, gpu):
+        said = [target.verdict(record, of_gpu) for record in records]
+        verdicts.append((name, combine(said)))
+        seen = read_gpu_record(of_gpu)
+        questions += [
+            Question(RecordedVgpu(read_vgpu_record(record)), seen, Compatibility(one.states, one.limits), one)
+            for record, one in zip(records, said, strict=True)
+        ]
+    return Judged(vgpu, tuple(verdicts), tuple(questions))
+
+
+def save_cases(path: str, found: Judged, target: LiveHost) -> None:
+    """Add what was answered to a file of cases, as a simulated host's word.
+
+    Raises:
+        InputError: the file is there and is none of cases.
+        OutsideError: it cannot be read or written.
+    """
+    view = target.show()
+    by = JudgedBy(JudgeKind.SIMULATED, view.driver)
+    case_files.save_answers(path, found.questions, by, view.profile)
 
 
 def _records(live: LiveHost, name: str, *, kind: str) -> tuple[bytes, ...]:

@@ -224,15 +224,19 @@ def _tell_version(live: LiveHost, *, as_json: bool) -> int:
 @click.argument("vgpu", metavar="VM|FILE", shell_complete=complete_thing)
 @click.argument("gpu", metavar="[GPU|FILE]", required=False, shell_complete=complete_thing)
 @single_option("--to", metavar="SOCKET", type=FileName(), help="Gpus and rules of the host at this socket.")
+@single_option("--save-case", metavar="FILE", type=FileName(), help="Add the answer to this file of cases.")
 @socket_option
 @driver_option
 @json_option
-def compat(vgpu: str, gpu: str | None, to: str | None, socket: str | None, as_json: bool) -> int:
+def compat(
+    vgpu: str, gpu: str | None, to: str | None, save_case: str | None, socket: str | None, as_json: bool
+) -> int:
     """In which states the vgpus of a VM may run on a gpu (without GPU: on each), and what stops them.
 
     What the host has of a name comes first, else it is a file with metadata records in any form that `host
     metadata` writes. As NVML's own call, this never looks at free room. The verdict of a real driver is its
-    own; what our rules predict stands beside it, and a difference is told.
+    own; what our rules predict stands beside it, and a difference is told. --save-case keeps the answer as an
+    anonymous case, one for each vgpu and gpu: see `vgpu-migrate truth`.
 
     Exit status: 0 if the verdict allows a live move to some gpu asked about, 1 if not.
 
@@ -254,11 +258,13 @@ def compat(vgpu: str, gpu: str | None, to: str | None, socket: str | None, as_js
             )
         from vgpu_migrate.cli import driver_compat
 
-        return driver_compat.tell(vgpu, gpu, as_json=as_json)
+        return driver_compat.tell(vgpu, gpu, save_case=save_case, as_json=as_json)
 
     def act(live: LiveHost) -> int:
         target = live if to is None else open_host(to)
         found = host_compat.judge(live, target, vgpu, gpu)
+        if save_case is not None:
+            host_compat.save_cases(save_case, found, target)
         if as_json:
             write_json(host_compat.answer(found))
         else:
@@ -286,7 +292,8 @@ def record(output: str | None, records: str | None, memory_mib: int | None, sock
     """Dump this machine with its real driver to a fleet file: its gpus, ranges, VMs and their vgpus.
 
     What the driver does not say is left to the tables, or to the default. Files are readable by their owner
-    only. With --records, each record as the driver gave it: gpu-N.record, vgpu-INSTANCE.record.
+    only. With --records, each record as the driver gave it: gpu-N.record, vgpu-INSTANCE.record,
+    and records.json, which says whose each one is: `matrix --judge` reads them.
 
     \b
     Example:

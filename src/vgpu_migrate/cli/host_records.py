@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +16,7 @@ from vgpu_migrate.cli.endings import say
 from vgpu_migrate.compat import GpuTraits, VgpuTraits, read_gpu_record, read_vgpu_record
 from vgpu_migrate.compat.fields import FIELDS, SHOW
 from vgpu_migrate.errors import InputError, Problem, RecordError, UnknownNameError
-from vgpu_migrate.files import STDIN, atomic_write, read_bytes
+from vgpu_migrate.files import STDIN, atomic_write
 from vgpu_migrate.model import GpuId, VmId
 from vgpu_migrate.nvml import (
     VIRTUALIZATION_CAP_MIGRATION,
@@ -26,7 +24,7 @@ from vgpu_migrate.nvml import (
     PgpuMetadata,
     VgpuMetadata,
 )
-from vgpu_migrate.nvml.layout import PGPU_METADATA, VGPU_METADATA, Layout
+from vgpu_migrate.vmm.record_files import read_gpu_records, read_vgpu_records
 
 if TYPE_CHECKING:
     from vgpu_migrate.hosts.live import LiveHost
@@ -182,21 +180,14 @@ def to_base64(data: Sequence[bytes]) -> bytes:
 
 
 def read(path: str, *, of_gpu: bool = False) -> tuple[bytes, ...]:
-    """The records of a file: as bytes behind each other, base64 lines, or what `host metadata --json` says.
+    """The records of a file in any form, all of them a simulated host's.
 
     Raises:
-        InputError: there is no such file, or it is none of the three.
+        InputError: there is no such file, or it holds no records, or others'.
         OutsideError: it cannot be read.
     """
-    layout = PGPU_METADATA if of_gpu else VGPU_METADATA
-    what = "a gpu's" if of_gpu else "a vgpu's"
-    data = read_bytes(path, what=f"{what} metadata record")
+    found = read_any(path, of_gpu=of_gpu)
     source = "standard input" if path == STDIN else path
-    found = _decode(data, layout.size)
-    if found is None:
-        seen = f"{len(data)} bytes that are no records"
-        wanted = f"wanted {what} records: {layout.size} bytes each, base64 lines, or JSON of `host metadata`"
-        raise InputError(Problem(source, seen, wanted), source=source)
     for number, one in enumerate(found, start=1):
         try:
             _ = read_gpu_record(one) if of_gpu else read_vgpu_record(one)
@@ -208,59 +199,13 @@ def read(path: str, *, of_gpu: bool = False) -> tuple[bytes, ...]:
 
 
 def read_any(path: str, *, of_gpu: bool = False) -> tuple[bytes, ...]:
-    """As `read`, but records of any driver, however long: each as long as it announces itself to be.
+    """The records of a file in any form, of any driver.
 
     Raises:
         InputError: there is no such file, or it holds no whole records.
         OutsideError: it cannot be read.
     """
-    layout = PGPU_METADATA if of_gpu else VGPU_METADATA
-    what = "a gpu's" if of_gpu else "a vgpu's"
-    data = read_bytes(path, what=f"{what} metadata record")
-    source = "standard input" if path == STDIN else path
-    found = _decode(data, 1) or ()
-    if len(found) == len(data):
-        found = tuple(_split(data, layout))
-    try:
-        for one in found:
-            _ = PgpuMetadata.from_bytes(one) if of_gpu else VgpuMetadata.from_bytes(one)
-    except RecordError as error:
-        raise InputError(Problem(source, str(error), f"wanted {what} records"), source=source) from None
-    if not found:
-        raise InputError(Problem(source, "it is empty", f"wanted {what} records"), source=source)
-    return found
-
-
-def _split(data: bytes, layout: Layout) -> Iterator[bytes]:
-    """Records behind each other; what is left over at the end comes as it is."""
-    start = layout.offset("opaqueData")
-    while data:
-        announced = int.from_bytes(data[start - 4 : start], "little")
-        size = max(layout.size, start + announced)
-        yield data[:size]
-        data = data[size:]
-
-
-def _decode(data: bytes, size: int) -> tuple[bytes, ...] | None:
-    text = data.strip()
-    if text.startswith(b"{"):
-        return _from_json(text)
-    if text and all(len(line) % 4 == 0 for line in text.split()):
-        try:
-            return tuple(base64.b64decode(line, validate=True) for line in text.split())
-        except binascii.Error:
-            pass
-    if data and len(data) % size == 0:
-        return tuple(data[at : at + size] for at in range(0, len(data), size))
-    return None
-
-
-def _from_json(text: bytes) -> tuple[bytes, ...] | None:
-    try:
-        found = json.loads(text)["records"]
-        return tuple(base64.b64decode(row["record"], validate=True) for row in found)
-    except (ValueError, TypeError, KeyError):
-        return None
+    return read_gpu_records(path) if of_gpu else read_vgpu_records(path)
 
 
 def is_file(name: str) -> bool:

@@ -1,9 +1,7 @@
 """What our rules would say of a real driver's records: a prediction, shown beside the driver's verdict.
 
-A record of the simulated manager carries all that the rules look at. A real driver's carries the guest's and
-the host's driver, the vGPU version, the range and the migration capability in named fields; what lies in its
-closed words is taken from what NVML says of the vgpu and of the gpu, or stays unknown, so that a rule which
-needs it is silent. All of that is our assumption.
+What the named fields of a record do not say is taken from what NVML says of the vgpu and of the gpu, or stays
+unknown, so that a rule which needs it is silent: see `compat.recorded`. All of that is our assumption.
 """
 
 from __future__ import annotations
@@ -17,15 +15,10 @@ from vgpu_migrate.compat import (
     read_gpu_record,
     read_vgpu_record,
 )
+from vgpu_migrate.compat.recorded import RecordedVgpu, recorded_gpu, recorded_vgpu
 from vgpu_migrate.errors import RecordError, UnknownNameError
 from vgpu_migrate.hosts.driver import DriverGpu
-from vgpu_migrate.nvml import (
-    VIRTUALIZATION_CAP_MIGRATION,
-    GuestInfoState,
-    PgpuMetadata,
-    VersionRange,
-    VgpuMetadata,
-)
+from vgpu_migrate.nvml import VersionRange
 
 
 def predict(vgpu: VgpuTraits | None, gpu: GpuTraits | None) -> Verdict | None:
@@ -34,7 +27,13 @@ def predict(vgpu: VgpuTraits | None, gpu: GpuTraits | None) -> Verdict | None:
 
 
 def vgpu_traits(record: bytes, *, type_name: str | None, source: DriverGpu | None) -> VgpuTraits | None:
-    """What the rules can see of a vgpu.
+    """What the rules can see of a vgpu; arguments and None as of `seen_vgpu`."""
+    seen = seen_vgpu(record, type_name=type_name, source=source)
+    return None if seen is None else seen.traits
+
+
+def seen_vgpu(record: bytes, *, type_name: str | None, source: DriverGpu | None) -> RecordedVgpu | None:
+    """What the rules can see of a vgpu, and of which guest driver its bounds are.
 
     Args:
         record: as its driver gave it.
@@ -45,31 +44,32 @@ def vgpu_traits(record: bytes, *, type_name: str | None, source: DriverGpu | Non
         None where the record is no record, or the vgpu's type is not known.
     """
     try:
-        return read_vgpu_record(record)
+        return RecordedVgpu(read_vgpu_record(record))
     except RecordError:
         pass
     try:
-        fields = VgpuMetadata.from_fixed_part(record)
         vgpu_type = facts.vgpu_type(type_name or "")
-    except (RecordError, UnknownNameError):
+    except UnknownNameError:
         return None
-    has_reported = fields.guest_info_state is GuestInfoState.INITIALIZED
-    guest = facts.guest_driver(fields.guest_driver_version) if has_reported else None
-    return VgpuTraits(
+    known = VgpuTraits(
         board=vgpu_type.board,
         type=vgpu_type.short,
         mig_backed=vgpu_type.is_mig_backed,
-        guest_info=has_reported,
-        version=fields.guest_vgpu_version if has_reported else None,
-        guest_min=None if guest is None else guest.minimum,
-        guest_max=None if guest is None else guest.maximum,
-        host_driver=fields.host_driver_version or None,
+        guest_info=False,
+        version=None,
+        guest_min=None,
+        guest_max=None,
+        host_driver=None,
         ecc=None if source is None else bool(source.ecc),
         sriov=None,
         topology=None,
         mig=None,
-        migration=bool(fields.virtualization_caps & VIRTUALIZATION_CAP_MIGRATION),
+        migration=True,
     )
+    try:
+        return recorded_vgpu(record, known)
+    except RecordError:
+        return None
 
 
 def gpu_traits(
@@ -90,29 +90,29 @@ def gpu_traits(
     except RecordError:
         pass
     board = None if gpu is None else board_of(gpu)
-    try:
-        fields = PgpuMetadata.from_fixed_part(record)
-    except RecordError:
-        return None
     if board is None or gpu is None:
         return None
-    preset, in_force = versions or (None, fields.host_supported_vgpu_range)
+    preset, in_force = versions or (None, None)
     types = [known_type(name) for name in gpu.types]
-    return GpuTraits(
+    known = GpuTraits(
         board=board,
         mig_enabled=bool(gpu.mig_enabled),
         types=frozenset(name for name in types if name is not None) if types and None not in types else None,
-        range_min=in_force.minimum if any(in_force) else None,
-        range_max=in_force.maximum if any(in_force) else None,
+        range_min=in_force.minimum if in_force and any(in_force) else None,
+        range_max=in_force.maximum if in_force and any(in_force) else None,
         preset_min=preset.minimum if preset else None,
         preset_max=preset.maximum if preset else None,
-        host_driver=fields.host_driver_version,
+        host_driver="",
         ecc=bool(gpu.ecc),
         sriov=False,
         topology=0,
         mig=(),
-        migration=bool(fields.virtualization_caps & VIRTUALIZATION_CAP_MIGRATION),
+        migration=True,
     )
+    try:
+        return recorded_gpu(record, known)
+    except RecordError:
+        return None
 
 
 def board_of(gpu: DriverGpu) -> str | None:

@@ -20,7 +20,7 @@ def problems_of(value: object, wanted: type) -> list[Problem]:
     """Everything that keeps decoded JSON from being a `wanted`, in order of place; empty if it is one.
 
     It knows what the file formats of this project use: structs, tagged unions, tuples, dictionaries,
-    numbers, strings, enumerations, literals and None, with bounds and patterns.
+    numbers, booleans, strings, enumerations, literals and None, with bounds and patterns.
     """
     return list(_walk(value, _type_info(wanted), ""))
 
@@ -133,6 +133,8 @@ def _scalar_wanted(value: object, kind: inspect.Type) -> str | None:
         case inspect.StrType():
             fits = isinstance(value, str) and (kind.pattern is None or bool(re.search(kind.pattern, value)))
             return None if fits else "a string" + (f" like {kind.pattern}" if kind.pattern else "")
+        case inspect.BoolType():
+            return None if isinstance(value, bool) else "true or false"
         case inspect.EnumType():
             known = [member.value for member in kind.cls]
             return None if value in known else " | ".join(map(str, known))

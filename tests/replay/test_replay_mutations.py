@@ -67,7 +67,7 @@ UPGRADE = plan(
 
 
 def kinds(fleet: Fleet, broken: Plan) -> set[Kind]:
-    return {violation.kind for violation in replay(fleet, broken)}
+    return {violation.kind for violation in replay(fleet, broken, max_unavailable=1)}
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,10 @@ CASES = {
         Kind.PARALLEL,
         plan(FLEET_TIGHT, move(1, V1, "h2"), move(2, EIGHT, "h2", "h2/1")),
     ),
+    "two hosts out of service": Case(
+        Kind.UNAVAILABLE,
+        plan(FLEET, upgrade(1, "tiny"), upgrade(2, "old", start_s=1799.0), goal=Goal.UPGRADE),
+    ),
     "waits for its own wave": Case(
         Kind.WAVE,
         replace(UPGRADE, steps=(*UPGRADE.steps, move(5, V3, "h1", start_s=LATE, after=(4,)))),
@@ -240,6 +244,25 @@ def test_too_many_migrations_in_the_fleet() -> None:
     assert kinds(fleet, plan(fleet, *DRAIN.steps)) == {Kind.PARALLEL}
     one_by_one = plan(fleet, move(1, V1, "h2"), move(2, V2, "h2", "h2/1", start_s=DURATION))
     assert replay(fleet, one_by_one) == ()
+
+
+def test_a_host_is_out_of_service_from_its_first_departure_to_its_last_pin() -> None:
+    """Only as many hosts as the caller allows are out at once, counted from the first VM that leaves."""
+    away = move(5, V3, "h3", wave=1)
+    late = upgrade(6, "h2", start_s=1900.0, after=(1, 2, 5))
+    both = plan(FLEET, *UPGRADE.steps[:1], away, late, goal=Goal.UPGRADE)
+    assert replay(FLEET, UPGRADE, max_unavailable=1) == ()
+    # V1 leaves h1 for good here, but no step of its wave works on h1: only h2 is out.
+    assert Kind.UNAVAILABLE not in kinds(FLEET, both)
+    together = plan(FLEET, *UPGRADE.steps, upgrade(6, "old", start_s=0.0), goal=Goal.UPGRADE)
+    assert [str(item) for item in replay(FLEET, together, max_unavailable=1)] == [
+        "step 6: unavailable: 2 hosts are out of service at 0.0 s, at most 1"
+    ]
+    after = plan(FLEET, *UPGRADE.steps, upgrade(6, "old", start_s=1820.0), goal=Goal.UPGRADE)
+    assert replay(FLEET, after, max_unavailable=1) == ()
+    before = plan(FLEET, *UPGRADE.steps, upgrade(6, "old", start_s=1819.5), goal=Goal.UPGRADE)
+    assert [item.kind for item in replay(FLEET, before, max_unavailable=1)] == [Kind.UNAVAILABLE]
+    assert replay(FLEET, before, max_unavailable=2) == replay(FLEET, before) == ()
 
 
 def test_another_revision_is_refused() -> None:

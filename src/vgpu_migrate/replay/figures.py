@@ -58,6 +58,33 @@ def check_parallel(fleet: Fleet, order: Order) -> Iterator[Violation]:
             yield Violation(step.id, Kind.PARALLEL, text)
 
 
+def check_unavailable(order: Order, most: int) -> Iterator[Violation]:
+    """Never more hosts out of service at once than allowed.
+
+    A wave that upgrades or pins a host takes it out of service: from the start of the first migration of the
+    wave that leaves it, or of that work itself, to the end of the wave's last upgrade or pin of it.
+    """
+    spans: dict[tuple[HostId, int], list[Step]] = {}
+    for step in order.steps:
+        if not isinstance(step, MigrateStep):
+            spans.setdefault((step.host, step.wave), []).append(step)
+    last = {key: max(step.end_s for step in works) for key, works in spans.items()}
+    for step in order.steps:
+        if isinstance(step, MigrateStep) and (step.source, step.wave) in spans:
+            spans[step.source, step.wave].append(step)
+    moments: list[tuple[float, int, Step]] = []
+    for key, steps in spans.items():
+        first = min(steps, key=lambda step: (step.start_s, step.id))
+        if first.start_s < last[key]:
+            moments += [(first.start_s, 1, first), (last[key], -1, first)]
+    out = 0
+    for seconds, change, step in sorted(moments, key=lambda moment: (*moment[:2], moment[2].id)):
+        out += change
+        if change > 0 and out > most:
+            text = f"{out} hosts are out of service at {seconds} s, at most {most}"
+            yield Violation(step.id, Kind.UNAVAILABLE, text)
+
+
 def check_goal(plan: Plan) -> Iterator[Violation]:
     """A drain only migrates, and a pin plan upgrades nothing."""
     for step in plan.steps:
@@ -75,10 +102,19 @@ def check_waves(plan: Plan, order: Order) -> Iterator[Violation]:
     for step in plan.steps:
         if isinstance(step, UpgradeStep):
             upgrades.setdefault(step.wave, []).append(step)
-    for step in plan.steps:
-        for upgrade in upgrades.get(step.wave, []):
+    bit = {wave: 1 << number for number, wave in enumerate(upgrades)}
+    waited: dict[int, int] = {}
+    """By step, the waves of the upgrades that it waits for or is."""
+    for step in order.steps:
+        waves = 0
+        for earlier in step.after:
+            waves |= waited[earlier]
+        waited[step.id] = waves | (bit[step.wave] if isinstance(step, UpgradeStep) else 0)
+        if not waves & bit.get(step.wave, 0):
+            continue
+        for upgrade in upgrades[step.wave]:
             is_its_pin = isinstance(step, PinStep) and step.host == upgrade.host
-            if step.id != upgrade.id and not is_its_pin and order.waits(step.id, upgrade.id):
+            if not is_its_pin and order.waits(step.id, upgrade.id):
                 text = f"it waits for the upgrade of {upgrade.host}, step {upgrade.id} of its own wave"
                 yield Violation(step.id, Kind.WAVE, text)
 
@@ -87,6 +123,7 @@ def check_stuck(plan: Plan, fleet: Fleet, end: World) -> Iterator[Violation]:
     """What is stuck is there, is where the plan leaves it, and nothing was done to it."""
     worked_on = {step.host for step in plan.steps if not isinstance(step, MigrateStep)}
     moved = {step.vm for step in plan.steps if isinstance(step, MigrateStep)}
+    upgraded = {step.host for step in plan.steps if isinstance(step, UpgradeStep)}
     for (vm_id, host_id), count in Counter((item.vm, item.host) for item in plan.stuck).items():
         if count > 1:
             yield Violation(None, Kind.DUPLICATE, f"{vm_id or host_id} is stuck {count} times")
@@ -103,6 +140,8 @@ def check_stuck(plan: Plan, fleet: Fleet, end: World) -> Iterator[Violation]:
             yield Violation(None, Kind.STUCK, text)
         elif plan.goal is Goal.DRAIN and item.vm in moved:
             yield Violation(None, Kind.STUCK, f"{item.vm} is stuck and moves")
+        elif item.host in upgraded:
+            yield Violation(None, Kind.STUCK, f"{item.vm} is stuck on {item.host}, which is upgraded")
         elif end.vms[item.vm].host != item.host:
             text = f"{item.vm} is stuck on {item.host}, but the plan leaves it on {end.vms[item.vm].host}"
             yield Violation(None, Kind.STUCK, text)

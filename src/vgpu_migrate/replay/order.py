@@ -16,17 +16,25 @@ class Order:
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self.steps = steps
-        self.position = {step.id: position for position, step in enumerate(steps)}
-        self._ancestors: list[int] = []
+        self._web = _webs(steps)
+        self._bit: dict[int, int] = {}
+        """By step, its number among those of its web: bits of whole plans would be a square of them."""
+        self._ancestors: dict[int, int] = {}
+        sizes: Counter[int] = Counter()
         for step in steps:
+            web = self._web[step.id]
+            self._bit[step.id] = sizes[web]
+            sizes[web] += 1
             mask = 0
             for earlier in step.after:
-                mask |= self._ancestors[self.position[earlier]] | 1 << self.position[earlier]
-            self._ancestors.append(mask)
+                mask |= self._ancestors[earlier] | 1 << self._bit[earlier]
+            self._ancestors[step.id] = mask
 
     def waits(self, later: int, earlier: int) -> bool:
         """Whether step `later` waits for step `earlier`, directly or through others. Ids."""
-        return bool(self._ancestors[self.position[later]] >> self.position[earlier] & 1)
+        if self._web[later] != self._web[earlier]:
+            return False
+        return bool(self._ancestors[later] >> self._bit[earlier] & 1)
 
     def events(self) -> list[tuple[float, bool, Step]]:
         """Starts and ends in the order of time: (seconds, whether it is a start, step).
@@ -41,6 +49,22 @@ class Order:
             keyed.append(((end, 1, position, 1) if is_moment else (end, 0, position, 0), False, step))
         keyed.sort(key=lambda item: item[0])
         return [(key[0], is_start, step) for key, is_start, step in keyed]
+
+
+def _webs(steps: Sequence[Step]) -> dict[int, int]:
+    """By step, one step that stands for all that `after` ties it to, in either direction."""
+    leader = {step.id: step.id for step in steps}
+
+    def find(step_id: int) -> int:
+        while leader[step_id] != step_id:
+            leader[step_id] = leader[leader[step_id]]
+            step_id = leader[step_id]
+        return step_id
+
+    for step in steps:
+        for earlier in step.after:
+            leader[find(earlier)] = find(step.id)
+    return {step.id: find(step.id) for step in steps}
 
 
 def order_of(plan: Plan) -> Order | list[Violation]:

@@ -25,10 +25,15 @@ from vgpu_migrate.replay.world import (
 )
 
 
-def replay(fleet: Fleet, plan: Plan) -> tuple[Violation, ...]:
+def replay(fleet: Fleet, plan: Plan, *, max_unavailable: int | None = None) -> tuple[Violation, ...]:
     """Every promise that a plan does not keep on this fleet; empty for a sound plan.
 
     A plan with unknown names, double ids or a cycle is told so and not run.
+
+    Args:
+        fleet: as it is before the plan.
+        plan: what is to be checked.
+        max_unavailable: how many hosts may be out of service at once, which no plan file says; None: any.
 
     Raises:
         InputError: the plan is for another revision of the fleet.
@@ -48,6 +53,8 @@ def replay(fleet: Fleet, plan: Plan) -> tuple[Violation, ...]:
     found += _run(world, order)
     found += check_any_order(fleet, order)
     found += figures.check_parallel(fleet, order)
+    if max_unavailable is not None:
+        found += figures.check_unavailable(order, max_unavailable)
     found += figures.check_waves(plan, order)
     found += figures.check_stuck(plan, fleet, world)
     found += figures.check_bounds(plan)

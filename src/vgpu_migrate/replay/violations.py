@@ -43,6 +43,8 @@ class Kind(StrEnum):
     """A pin lies outside the host's preset range."""
     PARALLEL = "parallel"
     """More migrations at once than a host or the fleet allows."""
+    UNAVAILABLE = "unavailable"
+    """More hosts out of service at once than the caller allows."""
     WAVE = "wave"
     """A step waits for an upgrade of its own wave."""
     STUCK = "stuck"

@@ -3,10 +3,12 @@
     python benchmarks/drain.py                    every scenario, beside the exact model
     python benchmarks/drain.py even mixed --json  some of them, as JSON
     python benchmarks/drain.py --no-exact         times only
+    python benchmarks/drain.py --defrag           with defragmentation, a process for each core
 
 A scenario drains a tenth of its hosts. The fleet is in memory before the clock starts; the time holds
 everything else: classes, search, repair, schedule, bounds and explanations. The exact model (CP-SAT)
-places as many VMs as can be without moving anyone else, then with least interruption.
+places as many VMs as can be without moving anyone else, then with least interruption. With defragmentation
+the planner itself asks an exact model and says how many are stuck in every plan, as far as proved.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import statistics
 import sys
 import time
@@ -33,6 +36,8 @@ from vgpu_migrate.model.planfile import MigrateStep
 from vgpu_migrate.planning import drain
 from vgpu_migrate.planning.cast import cast_of
 from vgpu_migrate.planning.classes import state_table
+from vgpu_migrate.planning.coordinator import Terms
+from vgpu_migrate.planning.executors import Where
 from vgpu_migrate.planning.floor import floor_of
 from vgpu_migrate.planning.moves import WAYS
 from vgpu_migrate.replay import replay
@@ -68,6 +73,22 @@ class Row(NamedTuple):
     violations: int
 
 
+class Defrag(NamedTuple):
+    """What a scenario gave with defragmentation, in seconds; `aside`: moves that make room."""
+
+    scenario: str
+    vms: int
+    movers: int
+    stuck_without: int
+    stuck: int
+    stuck_bound: int
+    interruption: int
+    aside: int
+    plan_s: float
+    makespan_over_bound: float
+    violations: int
+
+
 def scenario_fleet(name: str, seed: int) -> Fleet:
     """The fleet of a scenario; `file` is that of `make_fleet.py`, read as a fleet file is."""
     if name == "file":
@@ -94,7 +115,7 @@ def exact_of(fleet: Fleet, hosts: Sequence[HostId], seconds: float) -> list[Exac
 def measure(name: str, *, seed: int, runs: int, exact_seconds: float) -> Row:
     """Run one scenario."""
     fleet = scenario_fleet(name, seed)
-    hosts = sorted(random.Random(seed).sample(sorted(fleet.hosts), len(fleet.hosts) // 10))
+    hosts = drained_hosts(fleet, seed)
     movers = sum(len(fleet.residents[host_id]) for host_id in hosts)
     times = []
     for _ in range(runs):
@@ -120,6 +141,51 @@ def measure(name: str, *, seed: int, runs: int, exact_seconds: float) -> Row:
     )
 
 
+def measure_defrag(name: str, *, seed: int, runs: int) -> Defrag:
+    """Run one scenario with defragmentation."""
+    fleet = scenario_fleet(name, seed)
+    hosts = drained_hosts(fleet, seed)
+    movers = sum(len(fleet.residents[host_id]) for host_id in hosts)
+    times = []
+    for _ in range(runs):
+        fresh = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, fleet.hosts, fleet.vms)
+        start = time.perf_counter()
+        plan, notes, _ = drain(fresh, hosts, defrag=True, terms=Terms(where=Where()))
+        times.append(time.perf_counter() - start)
+    bound = 0
+    if plan.stuck:
+        least = re.search(r"fewer than ([\d,]+)", notes[-1])
+        bound = int(least[1].replace(",", "")) if least else len(plan.stuck)
+    named = set(hosts)
+    moves = [step for step in plan.steps if isinstance(step, MigrateStep)]
+    makespan = plan.bounds.makespan_s
+    return Defrag(
+        scenario=name,
+        vms=len(fleet.vms),
+        movers=movers,
+        stuck_without=len(drain(fleet, hosts).plan.stuck),
+        stuck=len(plan.stuck),
+        stuck_bound=bound,
+        interruption=sum(WAYS.index(step.how) for step in moves),
+        aside=sum(step.source not in named for step in moves),
+        plan_s=statistics.median(times),
+        makespan_over_bound=makespan.value / makespan.lower_bound if makespan.lower_bound else 1.0,
+        violations=len(replay(fleet, plan)),
+    )
+
+
+def show_defrag(row: Defrag) -> str:
+    """A row of the table."""
+    figures = f"{row.vms:6} {row.movers:6} {row.stuck_without:7} {row.stuck:6} {row.stuck_bound:6}"
+    rest = f"{row.interruption:6} {row.aside:6} {row.plan_s:7.2f} {row.makespan_over_bound:9.4f}"
+    return f"{row.scenario:11} {figures} {rest} {row.violations:6}"
+
+
+def drained_hosts(fleet: Fleet, seed: int) -> list[HostId]:
+    """A tenth of the hosts."""
+    return sorted(random.Random(seed).sample(sorted(fleet.hosts), len(fleet.hosts) // 10))
+
+
 def show(row: Row) -> str:
     """A row of the table."""
     exact_figures = (row.stuck_found, row.stuck_bound, row.interruption_found)
@@ -139,12 +205,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=5, help="the median of so many counts")
     parser.add_argument("--exact-seconds", type=float, default=20.0, help="for each domain")
     parser.add_argument("--no-exact", action="store_true")
+    parser.add_argument("--defrag", action="store_true", help="only the plans with defragmentation")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     rows: list[dict[str, Any]] = []
-    if not options.json:
+    if options.defrag:
+        if not options.json:
+            print("scenario       VMs movers without  stuck  bound  inter  aside  plan s  makespan replay")
+        for name in options.scenarios or names:
+            found = measure_defrag(name, seed=options.seed, runs=options.runs)
+            rows.append(found._asdict())
+            if not options.json:
+                print(show_defrag(found), flush=True)
+    elif not options.json:
         print("scenario       VMs movers  stuck  exact  bound  inter  exact  plan s  makespan replay")
-    for name in options.scenarios or names:
+    for name in [] if options.defrag else options.scenarios or names:
         seconds = 0.0 if options.no_exact else options.exact_seconds
         row = measure(name, seed=options.seed, runs=options.runs, exact_seconds=seconds)
         rows.append(row._asdict())

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors"},
     "fleetio": {"errors", "model", "files"},
     "planio": {"errors", "model", "files"},
+    "recordsio": {"errors", "nvml", "model", "files"},
     "compat": {"errors", "nvml", "facts", "model"},
     "manager": {"errors", "nvml", "facts", "model", "compat"},
     "snapshot": {"errors", "nvml", "facts", "model", "compat", "manager"},
@@ -46,8 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "captureio": {"errors", "files", "captures"},
     "planning": {"errors", "nvml", "facts", "model", "compat"},
     "replay": {"errors", "nvml", "facts", "model", "compat"},
+    "pictures": {"errors", "nvml", "facts", "model", "compat"},
     "demo": set(),
-    "vmm": {"errors", "nvml", "files"},
+    "settingsio": {"errors"},
+    "pinio": {"errors", "nvml", "files", "settingsio"},
+    "vmm": {"errors", "nvml", "files", "settingsio", "model", "compat", "hosts"},
+    "units": {"errors", "files", "vmm"},
+    "doctor": {"errors", "nvml", "compat", "hosts", "pinio", "units", "vmm"},
 }
 """The arrows of docs/architecture.md: what each room may import beside itself."""
 
@@ -60,7 +66,7 @@ MAY_IMPORT |= {
     "__main__": {"cli"},
 }
 
-CORE = ("nvml", "facts", "model", "compat", "manager", "planning", "replay")
+CORE = ("nvml", "facts", "model", "compat", "manager", "planning", "replay", "pictures")
 """Rooms of pure functions: clocks and seeds are handed in."""
 
 DEPENDENCIES: dict[str, set[str]] = {
@@ -70,8 +76,10 @@ DEPENDENCIES: dict[str, set[str]] = {
     "msgspec": EVERY_ROOM - {"errors", "nvml"} | {"cli"},
     "numpy": {"compat", "planning"},
     "ortools": {"planning"},
+    "distributed": {"planning"},
     "pytest": {"pytest_plugin"},
     "pynvml": {"hosts"},
+    "libvirt": {"vmm"},
     "polars": set(),
 }
 """Where each dependency, optional ones too, may be imported. Any other import is the standard library's."""

@@ -67,7 +67,7 @@ def test_names_of_the_tables_are_completed() -> None:
     assert completed("rules", "--profile", "re") == ["renegotiating-resume"]
     assert completed("catalog", "board", "L40") == ["L40", "L40G", "L40S"]
     assert completed("catalog", "type", "T4-16") == ["T4-16A", "T4-16C", "T4-16Q"]
-    assert completed("schema", "ch") == ["check"]
+    assert completed("schema", "ch") == ["check", "check-what-if"]
 
 
 def test_vms_and_gpus_come_from_the_live_host(monkeypatch: pytest.MonkeyPatch) -> None:

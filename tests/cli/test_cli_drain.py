@@ -21,6 +21,16 @@ def test_a_drain_is_written_and_its_replay_finds_nothing(tmp_path: Path) -> None
     assert (replayed.status, replayed.out, replayed.err) == (0, "0 violations in 5 steps.\n", "")
 
 
+def test_a_replay_checks_what_no_plan_says_when_it_is_told(tmp_path: Path) -> None:
+    """Hosts out of service at once are counted only against a number that the caller names."""
+    path = tmp_path / "plan.json"
+    start("drain", "demo", "a1", "-o", str(path))
+    assert start("replay", "demo", str(path), "--max-unavailable", "1").status == 0
+    refused = start("replay", "demo", str(path), "--max-unavailable", "0")
+    assert refused.status == 2
+    assert "0 is not in the range x>=1" in refused.err
+
+
 def test_a_stuck_vm_is_a_clear_no_and_the_plan_is_written_all_the_same(tmp_path: Path) -> None:
     """Status 1; the plan names the stuck VM."""
     path = tmp_path / "plan.json"

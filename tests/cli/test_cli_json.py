@@ -18,6 +18,7 @@ from vgpu_migrate.model import VmId
 FILES = Path(__file__).parents[1] / "scenarios" / "files"
 BROKEN = str(FILES / "broken-plan.json")
 CAPTURES = str(Path(__file__).parents[1] / "captures" / "files" / "h01")
+CASES = sorted((Path(__file__).parents[1] / "compat" / "cases").glob("*.json"))
 DOMAINS = str(FILES / "domains.yaml")
 
 ANSWERS: dict[str, list[tuple[str, ...]]] = {
@@ -29,7 +30,30 @@ ANSWERS: dict[str, list[tuple[str, ...]]] = {
     ],
     "matrix": [("matrix", "demo"), ("matrix", DOMAINS)],
     "plan": [("drain", "demo", "a1"), ("drain", "demo", "a1", "l1", "m1"), ("drain", DOMAINS, "p1")],
+    "check-what-if": [
+        ("check", "demo", "render-01", "--with", "l2/0:ecc=true"),
+        ("check", DOMAINS, "plain", "--without", "p3"),
+    ],
+    "matrix-what-if": [
+        ("matrix", "demo", "--with", "a1:driver=580.126.08", "--without", "a2"),
+        ("matrix", DOMAINS, "--without", "p3"),
+    ],
+    "pin": [
+        ("pin", "demo"),
+        ("pin", "demo", "--without", "a1", "--without", "a2"),
+        ("pin", DOMAINS),
+    ],
+    "place": [
+        ("place", "demo", "--type", "A40-8Q", "--guest-driver", "535.161.07"),
+        ("place", "demo", "--type", "A40-8Q", "--guest-driver", "nonsense", "--count", "2"),
+    ],
+    "resilience": [
+        ("resilience", "demo"),
+        ("resilience", "demo", "--since", DOMAINS),
+        ("resilience", DOMAINS, "--no-defrag"),
+    ],
     "import": [("import", CAPTURES), ("import", CAPTURES, "--vm-memory", "4096")],
+    "truth-verify": [("truth", "verify", str(path)) for path in CASES],
     "replay": [("replay", "demo", BROKEN)],
     "rules": [("rules",), ("rules", "gpu-config"), ("rules", "--profile", "default")],
     "catalog-boards": [("catalog", "boards")],
@@ -60,7 +84,7 @@ def test_an_answer_fits_its_schema(name: str, args: tuple[str, ...]) -> None:
 def test_every_schema_is_one_and_has_an_answer_that_fits_it() -> None:
     """No schema is printed that nothing was tested against."""
     of_live_hosts = {name for name in schemas.names() if name.startswith(("host-", "vm-", "driver-"))}
-    assert set(schemas.names()) == {*ANSWERS, "fleet"} | of_live_hosts
+    assert set(schemas.names()) == {*ANSWERS, "fleet", "cases", "matrix-judge"} | of_live_hosts
     for name in schemas.names():
         printed = start("schema", name)
         assert printed.status == 0

@@ -174,7 +174,7 @@ def test_memory_and_vcpus_are_respected_where_given() -> None:
     """A host that names its memory takes no more than it has, and what is not checked is said."""
     hosts = [a_host("h1", 2), a_host("h2", 2, memory_mib=32768, vcpus=12), a_host("h3", 2, memory_mib=16384)]
     vms = [a_vm(f"v{n}", "h1/0", vcpus=8) for n in range(3)]
-    plan, notes = drain(a_fleet(hosts, vms), [H1])
+    plan, notes, _ = drain(a_fleet(hosts, vms), [H1])
     assert [step.target for step in plan.steps if isinstance(step, MigrateStep)].count(HostId("h2")) == 1
     assert len(plan.stuck) == 1
     assert notes == ("vcpus were not checked on h3: no vcpus in the fleet file",)

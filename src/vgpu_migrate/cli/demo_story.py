@@ -71,7 +71,7 @@ def _drain(screen: Screen, fleet: Fleet) -> Plan:
         "Empty a host for its upgrade, and see how far from the best possible that is.",
         f"drain demo {host} -o plan.json",
     )
-    plan, _ = drain(fleet, [host])
+    plan = drain(fleet, [host]).plan
     plan_view.show(plan, emptied=[host], show_all=False, screen=screen)
     return plan
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from vgpu_migrate.cli.options import (
-    PlanToWrite,
+    PlanningChoices,
     all_option,
     complete_host,
     fleet_argument,
     json_option,
-    single_option,
+    plan_output_option,
+    planning_options,
+    report_option,
+    resume_option,
 )
 
+if TYPE_CHECKING:
+    from vgpu_migrate.model import HostId
 
-@click.command("drain")
-@fleet_argument
-@click.argument("hosts", metavar="HOST...", nargs=-1, required=True, shell_complete=complete_host)
-@click.option(
+REMEDIES = 12_000
+"""How many VMs are planned anew at most, in all, to find out what would help those that are stuck."""
+
+to_option = click.option(
     "--to",
     "targets",
     metavar="HOST",
@@ -25,60 +33,99 @@ from vgpu_migrate.cli.options import (
     shell_complete=complete_host,
     help="Only this host may receive; may be given several times.",
 )
-@single_option(
-    "-o",
-    "--output",
-    metavar="PLAN",
-    type=PlanToWrite(),
-    help="Write the plan to this file, whole or not at all, readable by its owner only.",
+avoid_option = click.option(
+    "--avoid",
+    "avoided",
+    metavar="HOST",
+    multiple=True,
+    shell_complete=complete_host,
+    help="This host may not receive, nor are its VMs moved; may be given several times.",
 )
+no_defrag_option = click.option(
+    "--no-defrag",
+    "defrag",
+    flag_value=False,
+    default=True,
+    help="Leave the VMs of other hosts where they are, even where one would have to make room.",
+)
+
+
+@click.command("drain")
+@fleet_argument
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True, shell_complete=complete_host)
+@to_option
+@avoid_option
+@no_defrag_option
+@resume_option
+@plan_output_option
+@report_option
+@planning_options
 @all_option
 @json_option
 def command(
     fleet: str,
     hosts: tuple[str, ...],
     targets: tuple[str, ...],
+    avoided: tuple[str, ...],
+    defrag: bool,
+    resume: str | None,
     output: str | None,
+    report: str | None,
+    choices: PlanningChoices,
     show_all: bool,
     as_json: bool,
 ) -> int:
-    """A plan that empties HOSTs: every VM with vgpus there moves, nobody else does.
+    """A plan that empties HOSTs: every VM with vgpus there moves.
 
-    Fewest VMs stuck come first, then least interruption, then best fit. Each VM moves only in ways that its
-    owner accepts; for each that stays the plan says why, and what would help. Beside each figure stands what
-    no plan can better. A plan names every VM and host that it moves: its file is readable by its owner only.
+    Where there is no room, VMs of the receiving hosts move out of the way, in an order that is safe at every
+    step. Fewest VMs stuck come first, then least interruption, then fewest moves. Each VM moves only in ways
+    that its owner accepts; for each that stays the plan says why, and what would help. A plan names every
+    VM and host that it moves: its file is readable by its owner only.
 
-    Exit status: 0 if every VM moves, 1 if any is stuck.
+    Each migration domain is planned by itself, several at once. With Ctrl-C, or when the time given is over,
+    the best plan found so far is the answer.
+
+    Exit status: 0 if every VM moves, 1 if any is stuck, 130 after Ctrl-C.
 
     \b
     Examples:
       vgpu-migrate drain demo a1
       vgpu-migrate drain fleet.yaml h01 h02 -o plan.json
+      vgpu-migrate drain fleet.yaml h01 --avoid h07 --no-defrag
+      vgpu-migrate drain now.yaml h01 h02 --resume plan.json
     """
-    from vgpu_migrate.cli import fleets, plan_view
-    from vgpu_migrate.cli.endings import say
-    from vgpu_migrate.cli.exit_status import NO
-    from vgpu_migrate.cli.output import write_bytes
-    from vgpu_migrate.cli.progress import LARGE_FLEET_VMS, long_work
-    from vgpu_migrate.model.planfile import write_plan
-    from vgpu_migrate.planning import drain
+    from vgpu_migrate.cli import fleets, plan_answer, plan_view
+    from vgpu_migrate.cli.plan_input import going_on
+    from vgpu_migrate.cli.planning_terms import planning_terms
+    from vgpu_migrate.cli.progress import LARGE_FLEET_VMS
+    from vgpu_migrate.planning import drain, resume_drain
 
-    known = fleets.read(fleet)
-    emptied = [fleets.find_host(known, host) for host in dict.fromkeys(hosts)]
-    allowed = [fleets.find_host(known, host) for host in dict.fromkeys(targets)]
+    make, known = going_on(drain, resume_drain, resume, fleet=fleet), fleets.read(fleet)
+    emptied, allowed, shunned = (
+        [fleets.find_host(known, host) for host in dict.fromkeys(names)]
+        for names in (hosts, targets, avoided)
+    )
+    _refuse_contradictions(emptied, allowed, shunned)
+    with planning_terms("planning", choices, is_long=len(known.vms) > LARGE_FLEET_VMS) as terms:
+        planned = make(
+            known, emptied, to=allowed or None, avoid=shunned, defrag=defrag, remedies=REMEDIES, terms=terms
+        )
+    return plan_answer.give(
+        planned,
+        fleet=fleet,
+        known=known,
+        output=output,
+        report=report,
+        as_json=as_json,
+        show=lambda plan: plan_view.show(plan, emptied=emptied, show_all=show_all),
+    )
+
+
+def _refuse_contradictions(
+    emptied: Sequence[HostId], allowed: Sequence[HostId], shunned: Sequence[HostId]
+) -> None:
     for host in allowed:
         if host in emptied:
             raise click.UsageError(f"{host} is to be drained and is also named by --to; choose one")
-    with long_work("planning", is_long=len(known.vms) > LARGE_FLEET_VMS):
-        plan, notes = drain(known, emptied, to=allowed or None)
-    if output is not None:
-        plan_view.save(plan, output, fleet=fleet)
-    if as_json:
-        write_bytes(write_plan(plan))
-    else:
-        plan_view.show(plan, emptied=emptied, show_all=show_all)
-    if output is not None:
-        say(f"plan written to {output}")
-    for note in notes:
-        say(f"note: {note}")
-    return NO if plan.stuck else 0
+        if host in shunned:
+            raise click.UsageError(f"{host} is named by --to and by --avoid; choose one")

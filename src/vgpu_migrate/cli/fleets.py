@@ -72,6 +72,17 @@ def find_vm(fleet: Fleet, name: str) -> Vm:
     return vm
 
 
+def check_domain(fleet: Fleet, name: str | None) -> None:
+    """Refuse a migration domain that no host is in.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    domains = dict.fromkeys(host.domain for host in fleet.hosts.values())
+    if name is not None and name not in domains:
+        raise UnknownNameError("migration domain", name, domains)
+
+
 def read_demo() -> Fleet:
     """The embedded fleet."""
     from vgpu_migrate.model.fleetfile import parse_fleet_bytes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from vgpu_migrate import facts
-from vgpu_migrate.cli import answers
+from vgpu_migrate.cli import answers, foresight_answers
 from vgpu_migrate.cli.screen import BAD, GOOD, NOTE, WEAK, Cell, Column, Screen, Words, count
 from vgpu_migrate.compat import FleetClasses, GpuClass, GpuTraits, VgpuTraits
 from vgpu_migrate.model import Fleet, VersionRange
@@ -18,12 +19,31 @@ MOST_BOARDS = 4
 WIDTH_BESIDE_CELLS = 66
 WIDTH_OF_A_CELL = 6
 
-_Cells = Mapping[tuple[int, int], States]
-"""The states of the cells on a VM's own board, by the numbers of the classes."""
+
+class Shown(NamedTuple):
+    """What a cell shows: its states, None where there is no verdict, and a mark behind them."""
+
+    states: States | None
+    mark: str = ""
 
 
-def answer(classes: FleetClasses) -> answers.MatrixAnswer:
-    """The answer of `matrix --json`."""
+_Cells = Mapping[tuple[int, int], Shown]
+"""The cells on a VM's own board, by the numbers of the classes."""
+
+
+def answer(
+    classes: FleetClasses, compared: foresight_answers.ComparedAnswer | None = None
+) -> answers.MatrixAnswer:
+    """The answer of `matrix --json`; `compared`: its VMs compared with today."""
+    plain = _plain_answer(classes)
+    if compared is None:
+        return plain
+    return foresight_answers.WhatIfMatrixAnswer(
+        plain.vm_classes, plain.gpu_classes, plain.cells, compared=compared
+    )
+
+
+def _plain_answer(classes: FleetClasses) -> answers.MatrixAnswer:
     return answers.MatrixAnswer(
         vm_classes=[
             answers.VmClass(
@@ -102,10 +122,21 @@ def _range(low: int | None, high: int | None) -> VersionRange | None:
     return None if low is None or high is None else VersionRange(low, high)
 
 
-def show(fleet: Fleet, classes: FleetClasses, *, show_all: bool, screen: Screen | None = None) -> None:
-    """How many classes there are, then for each board its classes of VMs against its classes of gpus."""
+def show(
+    fleet: Fleet,
+    classes: FleetClasses,
+    *,
+    show_all: bool,
+    screen: Screen | None = None,
+    over: Mapping[tuple[int, int], Shown] | None = None,
+) -> None:
+    """How many classes there are, then for each board its classes of VMs against its classes of gpus.
+
+    `over` are cells to show in the place of our own.
+    """
     screen = screen or Screen()
-    cells = {(cell.vm_class, cell.gpu_class): cell.states for cell in classes.cells()}
+    cells = {(cell.vm_class, cell.gpu_class): Shown(cell.states) for cell in classes.cells()}
+    cells |= {place: shown for place, shown in (over or {}).items() if place in cells}
     _show_sizes(screen, fleet, classes, cells)
     boards = _boards(classes)
     shown = boards if show_all else boards[:MOST_BOARDS]
@@ -127,7 +158,7 @@ def show(fleet: Fleet, classes: FleetClasses, *, show_all: bool, screen: Screen 
 
 def _show_sizes(screen: Screen, fleet: Fleet, classes: FleetClasses, cells: _Cells) -> None:
     in_a_class = sum(of_class.gpus for of_class in classes.gpu_classes)
-    live = sum(1 for states in cells.values() if states & States.LIVE)
+    live = sum(1 for shown in cells.values() if _is_live(shown))
     screen.line(
         f"{count(len(fleet.vms), 'VM')} in {count(len(classes.vm_classes), 'class', 'classes')}, "
         f"{count(in_a_class, 'gpu')} in {count(len(classes.gpu_classes), 'class', 'classes')}; "
@@ -242,8 +273,8 @@ def _show_cells(
     table: list[list[Words]] = []
     for number in rows:
         of_class = classes.vm_classes[number]
-        states = {column: cells.get((number, column)) for column in of_board}
-        live = sum(classes.gpu_classes[n].gpus for n, left in states.items() if left and left & States.LIVE)
+        shown = {column: cells.get((number, column)) for column in of_board}
+        live = sum(classes.gpu_classes[n].gpus for n, cell in shown.items() if _is_live(cell))
         table.append(
             [
                 f"v{number}",
@@ -252,7 +283,7 @@ def _show_cells(
                 " ".join(dict.fromkeys(_say_held(traits) for traits in of_class.traits)),
                 _say_guest(of_class.traits[0]),
                 f"{live:,}",
-                *(_cell(states[column]) for column in columns),
+                *(_cell(shown[column]) for column in columns),
                 "; ".join(dict.fromkeys(filter(None, map(_say_source, of_class.traits)))),
             ]
         )
@@ -291,13 +322,20 @@ def _say_source(traits: VgpuTraits) -> str:
     return ", ".join(words)
 
 
-def _cell(states: States | None) -> Cell:
-    if states is None:
+def _is_live(shown: Shown | None) -> bool:
+    return shown is not None and shown.states is not None and bool(shown.states & States.LIVE)
+
+
+def _cell(shown: Shown | None) -> Cell:
+    if shown is None:
         return Cell("")
+    if shown.states is None:
+        return Cell(shown.mark, BAD)
+    states = shown.states
     letters = "".join(
         letter if states & state else "–"
         for letter, state in zip(
             "LSHC", (States.LIVE, States.SLEEP, States.HIBERNATE, States.COLD), strict=True
         )
     )
-    return Cell(letters, GOOD if states & States.LIVE else NOTE if states else BAD)
+    return Cell(letters + shown.mark, GOOD if states & States.LIVE else NOTE if states else BAD)

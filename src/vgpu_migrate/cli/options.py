@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
@@ -62,6 +63,28 @@ class PlanToWrite(FileName):
         return super().convert(value, param, ctx)
 
 
+class PageToWrite(FileName):
+    """A file to write a page to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The path, which is not `-`."""
+        if value == "-":
+            self.fail("wanted a file for the page, such as plan.html", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class SchedulerAddress(TextParameter):
+    """The address of a Dask scheduler."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address, which names its transport."""
+        if not str(value).startswith(("tcp://", "tls://")):
+            self.fail(f"{value}: wanted an address like tcp://HOST:8786", param, ctx)
+        return str(value)
+
+
 def complete_host(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The fleet's hosts whose ids begin so, without those already on the line."""
     from vgpu_migrate.cli import fleets
@@ -112,3 +135,78 @@ json_option: Decorator = click.option(
 all_option: Decorator = click.option(
     "--all", "show_all", is_flag=True, help="Show every row where the tables would sum up."
 )
+
+
+plan_output_option: Decorator = single_option(
+    "-o",
+    "--output",
+    metavar="PLAN",
+    type=PlanToWrite(),
+    help="Write the plan to this file, whole or not at all, readable by its owner only.",
+)
+
+
+resume_option: Decorator = single_option(
+    "--resume",
+    metavar="PLAN",
+    type=FileName(),
+    help="Go on with this plan, which was begun and not ended: FLEET is as it is now, half done.",
+)
+report_option: Decorator = single_option(
+    "--report",
+    metavar="PAGE",
+    type=PageToWrite(),
+    help="Draw the plan: write a page for a browser to this file, readable by its owner only.",
+)
+
+
+class PlanningChoices(NamedTuple):
+    """What `planning_options` were given; None where one was not."""
+
+    jobs: int | None
+    scheduler: str | None
+    seed: int | None
+    time_budget: float | None
+
+
+def planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that plan domain by domain; the command gets them together, as `choices`.
+
+    `planning_terms` makes something of them.
+    """
+
+    @wraps(command)
+    def gathered(**given: Any) -> Any:
+        choices = PlanningChoices(*(given.pop(name) for name in PlanningChoices._fields))
+        return command(choices=choices, **given)
+
+    options = (
+        single_option(
+            "--jobs",
+            metavar="N",
+            type=click.IntRange(1),
+            help="Plan in so many processes, 1: in none but this; else as many as there are cores.",
+        ),
+        single_option(
+            "--scheduler",
+            metavar="URL",
+            type=SchedulerAddress(),
+            help="Plan on the Dask cluster with this scheduler, as in tcp://HOST:8786.",
+        ),
+        single_option(
+            "--seed",
+            metavar="N",
+            type=click.IntRange(0, 2**31 - 1),
+            help="Of the searches that throw dice; the same seed gives the same plan. Default 0.",
+        ),
+        single_option(
+            "--time-budget",
+            metavar="SECONDS",
+            type=click.FloatRange(0, min_open=True),
+            help="Give the best plan found in this time. Else work is bounded, and time is not.",
+        ),
+    )
+    found: Callable[..., Any] = gathered
+    for option in reversed(options):
+        found = option(found)
+    return found

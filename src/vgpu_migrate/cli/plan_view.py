@@ -52,11 +52,12 @@ def show(plan: Plan, *, emptied: Sequence[HostId], show_all: bool, screen: Scree
     if len(moves) <= MOST_STEPS_SHOWN or show_all:
         for host in emptied:
             _show_moves(screen, host, [move for move in moves if move.source == host])
+        _show_aside(screen, moves, emptied)
     else:
         _show_sums(screen, moves, emptied)
-    _show_stuck(screen, plan.stuck, show_all=show_all)
+    show_stuck(screen, plan.stuck, show_all=show_all)
     if moves:
-        _show_bounds(screen, plan)
+        show_bounds(screen, plan)
 
 
 def _show_answer(screen: Screen, plan: Plan, moves: Sequence[MigrateStep], emptied: Sequence[HostId]) -> None:
@@ -64,6 +65,9 @@ def _show_answer(screen: Screen, plan: Plan, moves: Sequence[MigrateStep], empti
     ways = Counter(move.how for move in moves)
     how = ", ".join(f"{ways[way]:,} {_SAID[way]}" for way in How if ways[way])
     done = f"{count(len(moves), 'VM moves', 'VMs move')} ({how})" if moves else "nothing moves"
+    aside = len([move for move in moves if move.source not in set(emptied)])
+    if aside:
+        done = f"{count(len(moves), 'move')} ({how}), {aside:,} of them to make room"
     if plan.stuck:
         screen.line(Cell(f"{count(len(plan.stuck), 'VM stays', 'VMs stay')} on {hosts}; {done}.", BAD))
     elif not moves:
@@ -91,10 +95,40 @@ def _show_moves(screen: Screen, host: HostId, moves: Sequence[MigrateStep]) -> N
         Column("from", right=True),
         Column("until", right=True),
     )
-    screen.table(columns, (_move_row(move) for move in moves))
+    screen.table(columns, (move_row(move) for move in moves))
 
 
-def _move_row(move: MigrateStep) -> list[Words]:
+def _show_aside(screen: Screen, moves: Sequence[MigrateStep], emptied: Sequence[HostId]) -> None:
+    """Who moves only to make room, and for whom."""
+    named = set(emptied)
+    aside = [move for move in moves if move.source not in named]
+    if not aside:
+        return
+    waiting: dict[int, list[str]] = {move.id: [] for move in aside}
+    for move in moves:
+        for earlier in move.after:
+            if earlier in waiting:
+                waiting[earlier].append(move.vm)
+    screen.line()
+    screen.title(f"To make room: {count(len(aside), 'move')}")
+    columns = (
+        Column("step", right=True),
+        Column("VM", wraps=True),
+        Column("how"),
+        Column("host"),
+        Column("to", wraps=True),
+        Column("gpus", wraps=True),
+        Column("makes room for", wraps=True),
+    )
+    rows: list[list[Words]] = []
+    for move in aside:
+        step, vm, how, target, gpus, *_ = move_row(move)
+        rows.append([step, vm, how, move.source, target, gpus, some(waiting[move.id]) or "–"])
+    screen.table(columns, rows)
+
+
+def move_row(move: MigrateStep) -> list[Words]:
+    """A move in a table: step, VM, how, target, gpus, from, until."""
     return [
         str(move.id),
         move.vm,
@@ -113,8 +147,9 @@ def _say_seat(seat: Seat) -> str:
 def _show_sums(screen: Screen, moves: Sequence[MigrateStep], emptied: Sequence[HostId]) -> None:
     """A line for each host of a large plan."""
     by_source: dict[HostId, list[MigrateStep]] = {host: [] for host in emptied}
+    aside: list[MigrateStep] = []
     for move in moves:
-        by_source[move.source].append(move)
+        by_source.get(move.source, aside).append(move)
     screen.line()
     columns = (
         Column("host"),
@@ -131,10 +166,14 @@ def _show_sums(screen: Screen, moves: Sequence[MigrateStep], emptied: Sequence[H
         counted = [f"{ways[way]:,}" if ways[way] else "–" for way in How]
         rows.append([host, f"{len(leaving):,}", *counted, f"{len(targets):,}", end])
     screen.table(columns, rows)
+    if aside:
+        hosts = count(len({move.source for move in aside}), "other host")
+        screen.line(f"{count(len(aside), 'move')} of VMs of {hosts} to make room")
     screen.line(Cell("--all shows every move", WEAK))
 
 
-def _show_stuck(screen: Screen, stuck: Sequence[Stuck], *, show_all: bool) -> None:
+def show_stuck(screen: Screen, stuck: Sequence[Stuck], *, show_all: bool) -> None:
+    """What stays and why, the first of many."""
     if not stuck:
         return
     screen.line()
@@ -167,7 +206,8 @@ def _show_one_stuck(screen: Screen, item: Stuck) -> None:
         screen.facts(rows)
 
 
-def _show_bounds(screen: Screen, plan: Plan) -> None:
+def show_bounds(screen: Screen, plan: Plan) -> None:
+    """Each figure of a plan beside what no plan can better."""
     bounds = plan.bounds
     rows: list[list[Words]] = [
         _bound("moves", f"{bounds.moves.value:,}", f"{bounds.moves.lower_bound:,}"),
@@ -175,6 +215,10 @@ def _show_bounds(screen: Screen, plan: Plan) -> None:
     ]
     if bounds.waves.value:
         rows.insert(1, _bound("waves", f"{bounds.waves.value:,}", f"{bounds.waves.lower_bound:,}"))
+    if bounds.hosts is not None:
+        most = f"at most {bounds.hosts.upper_bound:,}"
+        is_most = bounds.hosts.value == bounds.hosts.upper_bound
+        rows.insert(0, ["hosts", f"{bounds.hosts.value:,}", Cell(most, GOOD if is_most else "")])
     screen.line()
     screen.table(
         (Column("figure"), Column("this plan", right=True), Column("no plan below", right=True)), rows

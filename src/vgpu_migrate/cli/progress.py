@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LARGE_FILE_BYTES = 2_000_000
@@ -29,3 +29,34 @@ def long_work(what: str, *, is_long: bool) -> Iterator[None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         progress.add_task(visible(what), total=None)
         yield
+
+
+@contextmanager
+def domains_done(what: str, *, is_long: bool) -> Iterator[Callable[[int, int, int], None]]:
+    """Show a bar with `what`, how many domains are done and how many VMs are stuck in the best plan so far.
+
+    Gives what is to be called with these: domains done, domains in all, VMs stuck.
+    """
+    if not is_long or not sys.stderr.isatty():
+        yield lambda done, domains, stuck: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from vgpu_migrate.cli.visible import visible
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("domains{task.fields[best]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(visible(what), total=None, best="")
+
+        def tell(done: int, domains: int, stuck: int) -> None:
+            best = f", best so far: {stuck:,} stuck"
+            progress.update(bar, completed=done, total=domains, best=best)
+
+        yield tell

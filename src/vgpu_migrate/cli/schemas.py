@@ -8,8 +8,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vgpu_migrate.cli import answers, host_types, import_answers, vm_types
+from vgpu_migrate.cli import (
+    answers,
+    doctor_types,
+    foresight_answers,
+    host_types,
+    import_answers,
+    pin_types,
+    truth_types,
+    vm_move_types,
+    vm_types,
+)
 from vgpu_migrate.cli.screen import Column, Screen
+from vgpu_migrate.compat.case_file import cases_schema
 from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.model.fleetfile import fleet_schema
 from vgpu_migrate.model.planfile import plan_schema
@@ -33,9 +44,17 @@ def _of(answer: type[msgspec.Struct], command: str, also: str = "") -> Named:
 
 SCHEMAS = {
     "fleet": Named("a fleet file, in YAML or JSON", fleet_schema),
-    "plan": Named("a plan file, and the answer of `drain --json`", plan_schema),
+    "plan": Named("a plan file, and the answer of `drain --json` and `upgrade --json`", plan_schema),
+    "cases": Named("a file of cases, and what `truth export` writes", cases_schema),
     "check": _of(answers.CheckAnswer, "check --json"),
     "matrix": _of(answers.MatrixAnswer, "matrix --json"),
+    "matrix-judge": _of(truth_types.JudgedMatrixAnswer, "matrix --judge --json"),
+    "check-what-if": _of(foresight_answers.WhatIfCheckAnswer, "check --with --json", "`check --without`"),
+    "matrix-what-if": _of(foresight_answers.WhatIfMatrixAnswer, "matrix --with --json", "`matrix --without`"),
+    "pin": _of(foresight_answers.PinFleetAnswer, "pin --json"),
+    "place": _of(foresight_answers.PlaceAnswer, "place --json"),
+    "resilience": _of(foresight_answers.ResilienceAnswer, "resilience --json"),
+    "truth-verify": _of(truth_types.VerifyAnswer, "truth verify --json"),
     "replay": _of(answers.ReplayAnswer, "replay --json"),
     "import": _of(import_answers.ImportAnswer, "import --json"),
     "rules": _of(answers.RulesAnswer, "rules --json"),
@@ -66,7 +85,15 @@ SCHEMAS = {
     "host-create-device": _of(host_types.DeviceRow, "host create-device --json"),
     "host-inject": _of(host_types.FaultRow, "host inject --json"),
     "host-clear": _of(host_types.ClearAnswer, "host clear --json"),
+    "host-doctor": _of(doctor_types.DoctorAnswer, "host doctor --json"),
+    "host-pin": _of(pin_types.PinAnswer, "host pin --json"),
+    "host-units": _of(
+        pin_types.UnitFilesAnswer, "host units install --json", "`host units uninstall --json`"
+    ),
     "vm-metadata": _of(vm_types.MetadataAnswer, "vm metadata --json"),
+    "vm-check": _of(vm_move_types.MoveCheckAnswer, "vm check --json"),
+    "vm-migrate": _of(vm_move_types.MoveAnswer, "vm migrate --json"),
+    "vm-watch": _of(vm_types.WatchRow, "vm watch --json"),
     "vm-hook-files": _of(vm_types.HookFilesAnswer, "vm hook install --json", "`vm hook uninstall --json`"),
     "vm-hook-test": _of(vm_types.HookTestAnswer, "vm hook test --json"),
     "host-refused": _of(host_types.RefusedAnswer, "host start --json", "whatever a host refuses"),

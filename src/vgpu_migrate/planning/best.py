@@ -32,7 +32,7 @@ def improve(floor: Floor, cast: Sequence[Mover], *, nodes: int) -> int:
     Gives back how many nodes were used, at most `nodes`.
     """
     best = score(floor, cast)
-    least = [_least(mover) for mover in cast]
+    least = [least_level(mover) for mover in cast]
     if len(cast) > MOST_MOVERS or best == (len(cast), -sum(least)):
         return 0
     classes = {c for mover in cast for ways in mover.ways for c, bits in enumerate(ways) if bits}
@@ -70,7 +70,7 @@ def clear(floor: Floor, cast: Sequence[Mover]) -> None:
             floor.take(mover)
 
 
-def _least(mover: Mover) -> int:
+def least_level(mover: Mover) -> int:
     """The least interruption that a mover could ever have."""
     return 4 - mover.possible.bit_length()
 
@@ -225,7 +225,7 @@ class _Rest:
         self.count = len(movers)
         self.alike = sum(mover.likeness == movers[0].likeness for mover in movers)
         """How many are like the first."""
-        self.cheapest = list(accumulate(sorted(map(_least, movers)), initial=0))
+        self.cheapest = list(accumulate(sorted(map(least_level, movers)), initial=0))
         """By number: the least interruption that so many of them could have."""
         sized = [mover for mover in movers if mover.is_single and not _is_mig(mover.types[0])]
         self._others = len(movers) - len(sized)

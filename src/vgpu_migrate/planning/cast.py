@@ -15,6 +15,8 @@ from vgpu_migrate.nvml import States
 from vgpu_migrate.planning.classes import StateTable
 from vgpu_migrate.planning.moves import permitted_ways
 
+AWAY = -1
+"""The home of a mover that is on no host of the floor."""
 NEVER = 9
 """The level of a pairing that is not possible; levels 0 to 3 are live, sleep, hibernate, cold."""
 
@@ -47,6 +49,9 @@ class Mover:
     """Its vgpus, largest first: the order in which seats are sought for several together."""
     possible: int
     """The permitted states that every vgpu has on some gpu, as bits."""
+    home: int = AWAY
+    """The host of the floor that it is on, by number: a move goes to another. AWAY for those that come from
+    a host that receives nobody."""
 
 
 class Ways(TypedDict):

@@ -50,12 +50,17 @@ class Seater:
         for level in range(lowest, highest + 1):
             classes = self.classes(mover, level)
             if classes:
-                found = self._in_used(mover, classes)
-                if found is None and open_empty:
-                    found = self._in_empty(mover, classes)
+                found = self.seat_among(mover, classes, open_empty=open_empty)
                 if found is not None:
                     return (found,)
         return None
+
+    def seat_among(
+        self, mover: Mover, classes: Sequence[int], *, open_empty: bool = True
+    ) -> tuple[int, int] | None:
+        """The best free seat for a single mover on gpus of these classes, where it may go: best fit."""
+        found = self._in_used(mover, classes)
+        return self._in_empty(mover, classes) if found is None and open_empty else found
 
     def _in_used(self, mover: Mover, classes: Sequence[int]) -> tuple[int, int] | None:
         floor, type_row = self.floor, mover.types[0]

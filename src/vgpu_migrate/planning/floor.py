@@ -1,7 +1,7 @@
 """The receiving gpus and hosts of one migration domain, as arrays that a search changes and changes back.
 
-Residents never move here; only movers come and go. The rules of room are those of `model.placement`;
-tests hold `Floor` to `moves.apply`.
+Movers come and go; residents stay, unless they are adopted as movers that are there already. The rules of
+room are those of `model.placement`; tests hold `Floor` to `moves.apply`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Floor:
     mask: list[int] = field(default_factory=list)
     mig: list[Counter[int]] = field(default_factory=list)
     is_opened: list[bool] = field(default_factory=list)
-    """Whether the gpu was empty before this plan."""
+    """Whether all that the gpu holds are movers: it was empty before this plan, or its residents may move."""
     memory_left: list[float] = field(default_factory=list)
     vcpus_left: list[float] = field(default_factory=list)
     groups: list[Counter[str]] = field(default_factory=list)
@@ -86,7 +86,9 @@ class Floor:
     """The last such number given out."""
 
     def fits_host(self, host: int, mover: Mover) -> bool:
-        """Whether a host has the memory and vcpus for a mover, and none of its anti-affinity groups."""
+        """Whether a host, not its own, has the memory and vcpus for a mover and none of its groups."""
+        if host == mover.home:
+            return False
         if mover.memory_mib > self.memory_left[host]:
             return False
         if mover.vcpus and mover.vcpus > self.vcpus_left[host]:
@@ -128,6 +130,14 @@ class Floor:
         self.placed[mover.number] = seats
         self._charge(self.host_of[seats[0][0]], mover, 1)
 
+    def adopt(self, mover: Mover, seats: Seats) -> None:
+        """Let a resident, which is counted here already, be a mover from now on."""
+        for gpu, _ in seats:
+            if not self.here[gpu]:
+                insort(self.arrivals.setdefault(self.boards[gpu], []), gpu)
+            self.here[gpu][mover.number] = mover
+        self.placed[mover.number] = seats
+
     def take(self, mover: Mover) -> Seats:
         """Undo `put`; gives back the seats."""
         self._changed()
@@ -166,7 +176,7 @@ class Floor:
     def _add(self, gpu: int, type_row: int, placement: int, sign: int) -> None:
         sharing = self.sharing[gpu]
         if sign > 0:
-            assert self._has_room(gpu, type_row, placement), "no room: the search is wrong"
+            assert self.has_room(gpu, type_row, placement), "no room: the search is wrong"
         if sharing is Sharing.MIG:
             self.mig[gpu][type_row] += sign
             self.count[gpu] += sign
@@ -179,7 +189,7 @@ class Floor:
             self.mask[gpu] ^= region(type_row, placement)
         self._list(gpu)
 
-    def _has_room(self, gpu: int, type_row: int, placement: int) -> bool:
+    def has_room(self, gpu: int, type_row: int, placement: int) -> bool:
         """Whether a type fits exactly there."""
         if self.sharing[gpu] is Sharing.MIXED:
             is_free = not self.mask[gpu] & region(type_row, placement)
@@ -215,6 +225,19 @@ class Floor:
         bucket = self._bucket(gpu)
         if bucket is not None:
             insort(bucket, gpu)
+
+    def reclass(self, gpu: int, gpu_class: int) -> None:
+        """Give a gpu another class, because its host has changed."""
+        if self.gpu_class[gpu] == gpu_class:
+            return
+        if self.sharing[gpu] is not Sharing.MIG:
+            self._unlist(gpu)
+            self.gpu_class[gpu] = gpu_class
+            self._list(gpu)
+            return
+        self.migs[self.boards[gpu], self.gpu_class[gpu]].remove(gpu)
+        self.gpu_class[gpu] = gpu_class
+        insort(self.migs.setdefault((self.boards[gpu], gpu_class), []), gpu)
 
     def list_all(self) -> None:
         """Build the lists of gpus from scratch."""

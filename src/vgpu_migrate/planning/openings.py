@@ -12,7 +12,7 @@ from vgpu_migrate.planning.geometry import region, regions
 
 
 class Openings:
-    """Openings on one floor. Only movers of the plan give way, never residents."""
+    """Openings on one floor. Only movers give way; residents do where they were adopted as such."""
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
@@ -55,6 +55,8 @@ class Openings:
             gpus = [gpu for host in hosts for gpu in floor.gpus_of[host]]
         type_row, levels = mover.types[0], mover.levels
         for gpu in gpus:
+            if floor.host_of[gpu] == mover.home:
+                continue
             level = levels[floor.gpu_class[gpu]]
             # An equal-size gpu that holds residents of another type is out of reach.
             if level != NEVER and (

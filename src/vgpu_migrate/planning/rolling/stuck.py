@@ -1,0 +1,129 @@
+"""Why hosts stay old: the VMs that no upgraded host may take, what would free each, and hosts out of room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vgpu_migrate import facts
+from vgpu_migrate.compat import Evidence, Verdict, check, combine, gpu_traits, vgpu_traits
+from vgpu_migrate.model import Host, VersionRange, Vm
+from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.planfile import Stuck, StuckEvidence, StuckReason
+from vgpu_migrate.nvml import States
+from vgpu_migrate.planning.moves import least_interruption, possible_ways
+from vgpu_migrate.planning.rolling.guises import Guise
+from vgpu_migrate.planning.rolling.pool import Pool
+from vgpu_migrate.planning.rolling.yard import Yard
+
+
+def stuck_of(pool: Pool, driver: str) -> Iterator[Stuck]:
+    """The hosts of a pool that stay old, each after those of its VMs that keep it so."""
+    assert pool.result is not None
+    yard = pool.result.yard
+    for host, guise in enumerate(yard.guise):
+        if yard.is_wanted[host] and guise is Guise.BEFORE:
+            held = sorted(number for number in yard.there[host] if number in pool.stranded)
+            # As it was at first: a move to another old host changes nothing of why.
+            vms = [pool.first.movers[number].vm for number in held]
+            for vm in vms:
+                yield _stranded(yard, yard.hosts[host], vm, driver)
+            yield _host(pool, yard, host, vms)
+
+
+def _stranded(yard: Yard, host: Host, vm: Vm, driver: str) -> Stuck:
+    verdict = _nearest(yard, vm, host)
+    possible = (verdict.states if verdict else States.NONE) & possible_ways(vm.state)
+    pieces = tuple([_as_evidence(piece) for piece in verdict.evidence]) if verdict else ()
+    remedies = []
+    how = least_interruption(possible)
+    if how is not None:
+        remedies.append(f"allow {how} for {vm.id}: an upgraded host could take it so")
+    remedies += _by_version(host, vm, driver)
+    remedies += [piece.remedy for piece in pieces]
+    if verdict is None:
+        boards = ", ".join(sorted({vgpu.type.board for vgpu in vm.vgpus}))
+        remedies.append(f"make a host of domain {host.domain} with a gpu of {boards} schedulable, or add one")
+    elif not remedies:
+        remedies.append(f"find one host of domain {host.domain} for all its vgpus together")
+    reason = StuckReason.NO_COMPATIBLE_HOST if how is None else StuckReason.OWNER_FORBIDS
+    return Stuck(vm.id, host.id, reason, pieces, tuple(dict.fromkeys(remedies)))
+
+
+def _nearest(yard: Yard, vm: Vm, home: Host) -> Verdict | None:
+    """The verdict of the upgraded gpu of its boards elsewhere that leaves most, None where there is none."""
+    guises, fleet = yard.guises, yard.guises.fleet
+    boards = {vgpu.type.board for vgpu in vm.vgpus}
+    verdicts = {}
+    for number, gpu in enumerate(yard.floor.gpus):
+        host = yard.hosts[yard.floor.host_of[number]]
+        is_open = host.schedulable and host.id != home.id and yard.is_wanted[yard.floor.host_of[number]]
+        if gpu.board.key in boards and is_open:
+            gpu_class = guises.classes[gpu.id][Guise.MIDWAY]
+            if gpu_class not in verdicts:
+                ghost = fleet.gpus[guises.name(gpu.id, Guise.MIDWAY)]
+                at = fleet.hosts[ghost.host]
+                traits, profile = gpu_traits(at, ghost), fleet.settings_of(at.domain).profile
+                pieces = [check(vgpu_traits(fleet, vm, vgpu), traits, profile) for vgpu in vm.vgpus]
+                verdicts[gpu_class] = combine(pieces)
+    possible = possible_ways(vm.state)
+    found = sorted(
+        verdicts.values(), key=lambda verdict: (-int(verdict.states & possible), len(verdict.evidence))
+    )
+    return found[0] if found else None
+
+
+def _by_version(host: Host, vm: Vm, driver: str) -> Iterator[str]:
+    """What a reboot of the guest, or a newer guest driver, would do for its vGPU version."""
+    preset = facts.host_driver(driver).preset_range
+    held = vm.vgpus[0].vgpu_version
+    if preset is None or vm.guest_driver is None or (held is not None and held in preset):
+        return
+    guest = facts.guest_driver(vm.guest_driver)
+    here = _version(guest.minimum, guest.maximum, host.range_in_force)
+    if here is not None and here in preset:
+        yield f"reboot the guest of {vm.id} where it is: it then gets {here:#x}, which {driver} takes"
+        return
+    common = None if host.preset_range is None else host.preset_range.intersection(preset)
+    pinned = _version(guest.minimum, guest.maximum, common)
+    if common is not None and pinned is not None:
+        span = f"{common.minimum:#x} to {common.maximum:#x}"
+        yield f"pin a host that is still old to {span}, and start {vm.id} anew there: it gets {pinned:#x}"
+    elif _version(guest.minimum, guest.maximum, preset) is not None:
+        yield f"start {vm.id} anew on an upgraded host: its guest driver {vm.guest_driver} loads there"
+    else:
+        yield (
+            f"upgrade the guest driver of {vm.id}: {vm.guest_driver} has no version from "
+            f"{preset.minimum:#x} to {preset.maximum:#x}, which {driver} takes"
+        )
+
+
+def _version(minimum: int | None, maximum: int | None, known: VersionRange | None) -> int | None:
+    return negotiate(guest_minimum=minimum, guest_maximum=maximum, host_range=known)
+
+
+def _host(pool: Pool, yard: Yard, host: int, stranded: list[Vm]) -> Stuck:
+    name = yard.hosts[host].id
+    if stranded:
+        names = _some([vm.id for vm in stranded])
+        seen = {"VMs that no upgraded host may take": names, "VMs there in all": str(len(yard.there[host]))}
+        remedy = f"free {name} of {names}, as said for each, and plan again"
+        piece = StuckEvidence("upgrade", seen, "fleet", "counted in the fleet file", remedy)
+        return Stuck(None, name, StuckReason.NO_COMPATIBLE_HOST, (piece,), (remedy,))
+    there = len(yard.there[host])
+    figures = pool.figures
+    seen = {
+        "VMs there": str(there),
+        "hosts of its kind": str(len(yard.hosts)),
+        "that can be empty at once, at most": str(max(0, figures.most_out)),
+    }
+    remedy = f"add a host with gpus of its board, or take VMs off {name}, and plan again"
+    piece = StuckEvidence("capacity", seen, "fleet", "counted in the fleet file", remedy)
+    return Stuck(None, name, StuckReason.NO_CAPACITY, (piece,), (remedy,))
+
+
+def _as_evidence(piece: Evidence) -> StuckEvidence:
+    return StuckEvidence(piece.rule, piece.seen, piece.basis, piece.source, piece.remedy, piece.by)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"

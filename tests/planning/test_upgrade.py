@@ -127,6 +127,33 @@ def test_legacy_vms_gather_on_one_old_host() -> None:
     }
 
 
+def test_remedies_are_verified_by_planning_again() -> None:
+    """A remedy says how many hosts more it upgrades; one that frees its VM alone says so, too."""
+    legacy: dict[str, Any] = {"vgpu_version": OLD_VERSION, "guest_driver": "535.161.07"}
+    hosts = [a_host("h1", 2), a_host("h2", 2)]
+    one = upgrade(a_fleet(hosts, [a_vm("v1", "h1/0", **legacy)]), NEWER, remedies=100).plan
+    assert one.stuck[0].remedies[:2] == (
+        "allow cold for v1: an upgraded host could take it so (verified: 1 of 1 old hosts would be upgraded)",
+        "reboot the guest of v1 where it is: it then gets 0x120001, which 580.65.05 takes "
+        "(verified: 1 of 1 old hosts would be upgraded)",
+    )
+    vms = [a_vm("v1", "h1/0", **legacy), a_vm("v2", "h1/1", **legacy)]
+    two = upgrade(a_fleet(hosts, vms), NEWER, remedies=100).plan
+    assert two.stuck[0].remedies[0].endswith("(verified: it keeps no host old then, but others do)")
+    tired = upgrade(a_fleet(hosts, vms), NEWER, remedies=3).plan
+    assert tired.stuck[0].remedies[1].endswith("(not verified: the effort for that is used up)")
+
+
+def test_one_host_more_is_verified_where_there_is_no_room() -> None:
+    """A domain full to the last gpu can be upgraded with one empty host more."""
+    hosts = [a_host("h1"), a_host("h2")]
+    vms = [a_vm("v1", "h1/0", "A40-48Q"), a_vm("v2", "h2/0", "A40-48Q")]
+    plan = upgrade(a_fleet(hosts, vms), SAME, remedies=100).plan
+    assert plan.stuck[0].remedies[0] == (
+        "one empty host more in domain default, like h1 (verified: 2 of 2 old hosts would be upgraded)"
+    )
+
+
 def test_what_reboots_cannot_help_needs_a_newer_guest_driver() -> None:
     """A guest driver that ends below the new range is told to be upgraded."""
     vms = [a_vm("old", "h1/0", vgpu_version=0x100001, guest_driver="525.147.05")]

@@ -21,6 +21,9 @@ from vgpu_migrate.cli.options import (
     single_option,
 )
 
+REMEDIES = 12_000
+"""How many VMs may be planned anew to find out what would free hosts that stay old."""
+
 
 class WaveSizes(TextParameter):
     """Numbers of hosts, with commas between."""
@@ -133,6 +136,7 @@ def command(
             max_unavailable=max_unavailable,
             waves=[int(size) for size in waves.split(",")] if waves else (),
             pins=Pins(pins or "auto"),
+            remedies=REMEDIES,
             terms=terms,
         )
     return plan_answer.give(

@@ -120,7 +120,7 @@ def _remedies(now: Situation, vm: Vm, reason: StuckReason) -> Iterator[_Remedy]:
         yield _Remedy(f"let {host} receive", fleet, [*targets, host], defrag)
     like = _host_with_board(now, vm)
     if like is not None:
-        one_more = _empty_copy(like, fleet)
+        one_more = empty_copy(like, fleet)
         text = f"one empty {vm.vgpus[0].type.board} host more in domain {now.domain}, like {like.id}"
         hosts = {**fleet.hosts, one_more.id: one_more}
         larger = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, hosts, fleet.vms)
@@ -141,6 +141,11 @@ def _rebooted(fleet: Fleet, vm: Vm) -> Vm | None:
     version = negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host_range)
     if version is None or all(vgpu.vgpu_version == version for vgpu in vm.vgpus):
         return None
+    return with_version(vm, version)
+
+
+def with_version(vm: Vm, version: int) -> Vm:
+    """A VM whose guest has negotiated another vGPU version."""
     return replace(vm, vgpus=tuple(replace(vgpu, vgpu_version=version) for vgpu in vm.vgpus))
 
 
@@ -167,7 +172,7 @@ def _host_with_board(now: Situation, vm: Vm) -> Host | None:
     return None
 
 
-def _empty_copy(host: Host, fleet: Fleet) -> Host:
+def empty_copy(host: Host, fleet: Fleet) -> Host:
     """A host like another, under a name that the fleet does not have."""
     name = f"{host.id}+"
     while name in fleet.hosts:

@@ -83,6 +83,7 @@ def resume_upgrade(
     max_unavailable: int | None = None,
     waves: Sequence[int] = (),
     pins: Pins = Pins.AUTO,
+    remedies: int = 0,
     terms: Terms = ALONE,
 ) -> Planned:
     """Plan to finish a rolling upgrade from where an old plan for it was left.
@@ -95,6 +96,7 @@ def resume_upgrade(
         max_unavailable: as in `upgrade`.
         waves: the sizes as asked for the old plan; what its waves have used up is left out.
         pins: as in `upgrade`.
+        remedies: as in `upgrade`.
         terms: where to plan, and in what time.
 
     Raises:
@@ -118,6 +120,7 @@ def resume_upgrade(
         waves=waves_left(old, done, waves),
         pins=pins,
         lifts=_still_pinned(fleet, old, driver) | first.keys(),
+        remedies=remedies,
         terms=terms,
     )
     notes = [

@@ -21,6 +21,9 @@ from vgpu_migrate.planning.tasks import DomainPlanner, Task, answer_task, sub_fl
 
 EXTRA_MOVES = 0.005
 """The share of the least number of moves that may be spent on top of it to save waves."""
+WORK = 60.0
+"""Deterministic seconds for exact bounds, all domains together; few of them need any."""
+WORK_OF_DOMAIN = 6.0
 LEAST_ATTEMPTS = 6
 """How many ways are tried at the least to save a wave of a pool."""
 
@@ -34,6 +37,7 @@ def upgrade(
     waves: Sequence[int] = (),
     pins: Pins = Pins.AUTO,
     lifts: Collection[HostId] = (),
+    remedies: int = 0,
     terms: Terms = ALONE,
 ) -> Planned:
     """Plan to install a host driver on hosts, each while it is empty.
@@ -47,6 +51,7 @@ def upgrade(
             upgrades of a wave then wait for those of the wave before, within a domain.
         pins: whether upgraded hosts get an administrator's range until none is old.
         lifts: hosts that have the driver, pinned by an earlier plan: lifted when no host is old.
+        remedies: how many VMs may be planned anew to find out what would free hosts that stay old.
         terms: where to plan, and in what time.
 
     Raises:
@@ -75,19 +80,26 @@ def upgrade(
             max_unavailable=max_unavailable,
             pins=pins,
             lifts=tuple([host.id for host in asked if host.domain == domain and host.id in lifts]),
+            work=_work(terms, len(domains)),
+            seed=terms.seed,
+            remedies=remedies // len(domains),
         )
         # Where time is short, every domain first gets the answer that takes least.
-        quick = None if terms.budget_s is None else msgspec.structs.replace(ask, attempts=0)
+        quick = (
+            None if terms.budget_s is None else msgspec.structs.replace(ask, attempts=0, work=0.0, remedies=0)
+        )
         tasks.append(Task(domain, parts[domain], quick, ask))
     found = _quickened(tasks, plan_domains(UPGRADING, tasks, terms), terms)
     planned = merge(fleet, found.courses, Goal.UPGRADE, max_unavailable=max_unavailable)
-    notes = (
-        *planned.notes,
-        *_waves_note(found.courses),
-        *_time_note(fleet, found.courses, planned),
-        *found.notes,
-    )
+    says = (*_waves_note(found.courses), *_time_note(fleet, found.courses, planned))
+    notes = (*planned.notes, *says, *found.notes)
     return Planned(planned.plan, notes, is_interrupted=found.cut is Cut.INTERRUPT)
+
+
+def _work(terms: Terms, domains: int) -> float:
+    """Deterministic seconds for the exact bounds of one domain."""
+    work = min(WORK_OF_DOMAIN, WORK / domains)
+    return work if terms.budget_s is None else min(work, terms.budget_s / domains)
 
 
 def _quickened(tasks: Sequence[Task[UpgradeAsk]], found: Courses, terms: Terms) -> Courses:

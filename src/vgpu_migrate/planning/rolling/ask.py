@@ -48,6 +48,13 @@ class UpgradeAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempts: int = 24
     """How many ways to roll are tried for each pool of hosts."""
 
+    work: float = 0.0
+    """Deterministic seconds for exact bounds where hosts stay old that need not by counting; 0: none."""
+    seed: int = 0
+    """Of the exact search."""
+    remedies: int = 0
+    """How many VMs may be planned anew to find out which remedies free hosts; 0: none."""
+
     def wave_size(self, wave: int) -> int | None:
         """Most hosts in a wave, counted from 1; None for no limit."""
         if not self.wave_sizes:

@@ -15,9 +15,10 @@ from itertools import accumulate
 
 from vgpu_migrate import facts
 from vgpu_migrate.planning.bounds import machines_bound
-from vgpu_migrate.planning.cast import NEVER, Mover
+from vgpu_migrate.planning.cast import Mover
 from vgpu_migrate.planning.floor import Sharing, capacity
-from vgpu_migrate.planning.rolling.guises import Guise, Phase
+from vgpu_migrate.planning.rolling.guises import Phase
+from vgpu_migrate.planning.rolling.reach import Kinds
 from vgpu_migrate.planning.rolling.yard import Yard
 
 SLACK = 1e-9
@@ -26,7 +27,10 @@ SLACK = 1e-9
 class PoolFigures:
     """The figures of one pool, from its yard as it is before the plan."""
 
-    def __init__(self, yard: Yard, homeless: frozenset[int], fixed: frozenset[int]) -> None:
+    def __init__(
+        self, yard: Yard, homeless: frozenset[int], fixed: frozenset[int], least_old: int = 0
+    ) -> None:
+        """`least_old`: no fewer hosts stay old, as is known already."""
         self._yard = yard
         self.wanted = [host for host in range(len(yard.hosts)) if yard.is_wanted[host]]
         self.loads = [len(yard.there[host]) for host in self.wanted]
@@ -35,7 +39,9 @@ class PoolFigures:
         self.most_out = min(len(self.wanted), len(yard.hosts) - hosts_needed(yard, yard.movers))
         """No more hosts can be empty at once."""
         gathered = [yard.movers[number] for number in sorted(homeless)]
-        self.least_old = max(len(fixed), hosts_needed(yard, gathered), hosts_for_types(yard, gathered))
+        self.least_old = max(
+            least_old, len(fixed), hosts_needed(yard, gathered), hosts_for_types(yard, gathered)
+        )
         """No fewer hosts stay old."""
         self.most_upgraded = len(self.wanted) - self.least_old if self.most_out else 0
 
@@ -114,7 +120,7 @@ class PoolFigures:
         yard, again = self._yard, max(0, moves - sum(self.loads))
         loads, rooms, heaviest = self._volumes
         on_old = heaviest[min(again, len(heaviest) - 1)]
-        weights = _weights(yard)
+        weights = gpu_shares(yard)
         wanted = [mover for mover in yard.movers if yard.is_wanted[yard.host_of(mover.number)]]
         shares = sorted(
             [(mover.seconds, _weight(weights, mover)) for mover in wanted], key=lambda one: one[1] / one[0]
@@ -134,7 +140,7 @@ class PoolFigures:
     def _volumes(self) -> tuple[list[float], list[float], list[float]]:
         """In gpus: what the lightest hosts hold together, the largest have, the largest VMs; by number."""
         yard = self._yard
-        weights = _weights(yard)
+        weights = gpu_shares(yard)
         loads = sorted(
             sum([_weight(weights, yard.movers[n]) for n in yard.there[host]]) for host in self.wanted
         )
@@ -161,7 +167,7 @@ def _sums(numbers: Iterable[float]) -> list[float]:
 def hosts_needed(yard: Yard, movers: Iterable[Mover]) -> int:
     """Movers cannot be on fewer hosts of a pool, by their vgpus, their memory, their vcpus, their groups."""
     floor, movers = yard.floor, list(movers)
-    weights = _weights(yard)
+    weights = gpu_shares(yard)
     boards = {key: board.row for key, board in facts.boards().items()}
     needed = 1 if movers else 0
     load: dict[int, list[float]] = {}
@@ -213,36 +219,20 @@ def hosts_for_types(yard: Yard, movers: Sequence[Mover]) -> int:
     return needed
 
 
-def never_empty(yard: Yard) -> frozenset[int]:
+def never_empty(yard: Yard, kinds: Kinds) -> frozenset[int]:
     """Hosts without whose gpus there is no room for some VMs, taking only gpus that the rules leave to them.
 
-    Gpus are of a kind if they are of a class in every guise. VMs that may be on some kinds and on no others
-    need so many gpus of these kinds; where the other hosts have fewer, a host is never empty.
+    VMs that may be on some kinds of gpus and on no others need so many gpus of these kinds; where the other
+    hosts have fewer, a host is never empty.
     """
-    floor, guises = yard.floor, yard.guises
-    kinds = [guises.classes[gpu.id] for gpu in floor.gpus]
-    every = sorted(set(kinds))
-    weights = _weights(yard)
-    reach_of: dict[int, frozenset[tuple[int, ...]]] = {}
-    loads: dict[frozenset[tuple[int, ...]], list[float]] = {}
+    loads: dict[frozenset[int], list[float]] = {}
     for mover in yard.movers:
-        if not mover.is_single:
-            continue
-        reach = reach_of.get(mover.likeness)
-        if reach is None:
-            phases = ((Guise.BEFORE, Phase.OLD), (Guise.MIDWAY, Phase.NEW), (Guise.AFTER, Phase.NEW))
-            reach = reach_of[mover.likeness] = frozenset(
-                kind
-                for kind in every
-                if any(mover.levels[guises.phased(kind[guise], phase)] != NEVER for guise, phase in phases)
-            )
-        # Where it is it may stay, whatever the rules say of going there.
-        home = kinds[floor.placed[mover.number][0][0]]
-        loads.setdefault(reach | {home}, []).append(_weight(weights, mover))
+        if mover.is_single:
+            loads.setdefault(kinds.of(mover)[0], []).append(kinds.share(mover))
     found = set()
     for reach in loads:
         load = math.fsum([math.fsum(shares) for other, shares in loads.items() if other <= reach])
-        there = [sum(kinds[gpu] in reach for gpu in gpus) for gpus in floor.gpus_of]
+        there = [sum(kinds.of_gpu[gpu] in reach for gpu in gpus) for gpus in yard.floor.gpus_of]
         room = sum(there)
         found |= {host for host, own in enumerate(there) if own and load > room - own + SLACK}
     return frozenset(host for host in found if yard.is_wanted[host])
@@ -256,7 +246,7 @@ def _fewest(load: float, rooms: Sequence[float]) -> int:
     return len(rooms)
 
 
-def _weights(yard: Yard) -> dict[int, float]:
+def gpu_shares(yard: Yard) -> dict[int, float]:
     """By type, the least share of a gpu of the pool that one vgpu takes."""
     floor = yard.floor
     has_mixed = {b for b, kind in zip(floor.boards, floor.sharing, strict=True) if kind is Sharing.MIXED}

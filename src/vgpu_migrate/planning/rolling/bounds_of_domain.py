@@ -31,7 +31,7 @@ def domain_bounds(fleet: Fleet, pools: Sequence[Pool], ask: UpgradeAsk) -> Cours
     ]
     is_whole = done == sum(len(each.wanted) for each in figures)
     return CourseBounds(
-        moves=sum(each.moves for each in figures) if is_whole else _fewest_moves(figures, done),
+        moves=_fewest_moves(figures, done),
         waves=max([1, _fewest_waves(ask, done), *waves]),
         makespan_s=max(seconds, default=settings.upgrade_s),
         hosts=most,
@@ -62,9 +62,17 @@ def _by_waves(pools: Sequence[Pool]) -> Iterator[tuple[int, int]]:
 
 
 def _fewest_moves(figures: Sequence[PoolFigures], hosts: int) -> int:
-    """Every VM of an upgraded host moves: the hosts with fewest, no more of a pool than can be upgraded."""
-    loads = [load for each in figures for load in sorted(each.loads)[: each.most_upgraded]]
-    return sum(sorted(loads)[:hosts])
+    """Every VM of an upgraded host moves: the hosts with fewest, no more of a pool than can be upgraded.
+
+    If as many are upgraded as can be, then so many of each pool: those upgraded whole need a first host.
+    """
+    loads = [sorted(each.loads)[: max(0, each.most_upgraded)] for each in figures]
+    if hosts < sum(map(len, loads)):
+        return sum(sorted([load for pool in loads for load in pool])[:hosts])
+    return sum(
+        each.moves if len(pool) == len(each.wanted) else sum(pool)
+        for each, pool in zip(figures, loads, strict=True)
+    )
 
 
 def _fewest_waves(ask: UpgradeAsk, hosts: int) -> int:

@@ -7,18 +7,24 @@ same, where that is asked, in the pools that take most of them: a wave lasts as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
 
 from vgpu_migrate import facts
 from vgpu_migrate.model import Fleet, Host, HostId, VersionRange
+from vgpu_migrate.model.planfile import Stuck
 from vgpu_migrate.planning.course import Course, CourseBounds, Remark
 from vgpu_migrate.planning.rolling.ask import Pins, UpgradeAsk
 from vgpu_migrate.planning.rolling.bounds_of_domain import domain_bounds
 from vgpu_migrate.planning.rolling.guises import guises_of
 from vgpu_migrate.planning.rolling.pool import Pool, lift_pins, pool_pins, pools_of
+from vgpu_migrate.planning.rolling.remedies import Held, untried, verified
 from vgpu_migrate.planning.rolling.shares import shares
 from vgpu_migrate.planning.rolling.steps import StepWriter
-from vgpu_migrate.planning.rolling.stuck import stuck_of
+from vgpu_migrate.planning.rolling.stuck import held_of
+
+WITHOUT_SOLVER = "OR-Tools is not installed: that no fewer hosts stay old is proved by counting alone"
 
 
 def plan_domain(fleet: Fleet, ask: UpgradeAsk) -> Course:
@@ -41,6 +47,8 @@ def plan_domain(fleet: Fleet, ask: UpgradeAsk) -> Course:
     pools = _pools(fleet, ask, hosts, wanted, lifts, remarks)
     for pool in pools:
         pool.roll()
+    if any(pool.lacks_solver for pool in pools):
+        notes.append(WITHOUT_SOLVER)
     _save_waves(pools, ask)
     for pool in pools:
         assert pool.result is not None
@@ -51,9 +59,22 @@ def plan_domain(fleet: Fleet, ask: UpgradeAsk) -> Course:
             remarks.append(Remark(said, names))
     writer = StepWriter(ask.driver, in_order=ask.in_order)
     writer.write([(pool.first, pool.result.yard) for pool in pools if pool.result is not None])
-    stuck = tuple([item for pool in pools for item in stuck_of(pool, ask.driver)])
+    held = [each for pool in pools for each in held_of(pool, ask.driver)]
     bounds = domain_bounds(fleet, pools, ask)
+    stuck = _verified(fleet, ask, held) if ask.remedies else tuple(untried(held))
     return Course(ask.domain, tuple(writer.steps), stuck, bounds, tuple(notes), tuple(remarks))
+
+
+def _verified(fleet: Fleet, ask: UpgradeAsk, held: list[Held]) -> tuple[Stuck, ...]:
+    """The reasons with remedies tried, each by a plan that takes little effort."""
+
+    def replan(other: Fleet) -> Sequence[Stuck]:
+        added = tuple([host_id for host_id in other.hosts if host_id not in fleet.hosts])
+        hosts = (*ask.hosts, *added)
+        again = replace(ask, hosts=hosts, extra_moves=0, most_waves=None, attempts=0, work=0.0, remedies=0)
+        return plan_domain(other, again).stuck
+
+    return tuple(verified(fleet, held, replan, ask.remedies))
 
 
 def _pools(
@@ -79,7 +100,17 @@ def _pools(
         every = [host for group in groups for host in group]
         guises = guises_of(fleet, every, wanted, movers, driver=ask.driver, pins=pins, lifts=lifts)
         return [
-            Pool(fleet, guises, group, wanted=wanted, pins=pins, lifts=lifts, ask=ask, wave_size=size)
+            Pool(
+                fleet,
+                guises,
+                group,
+                wanted=wanted,
+                pins=pins,
+                lifts=lifts,
+                ask=ask,
+                wave_size=size,
+                work=ask.work / len(groups),
+            )
             for group, size in zip(groups, sizes, strict=True)
         ]
 

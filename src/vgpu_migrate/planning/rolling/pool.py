@@ -10,10 +10,11 @@ from itertools import islice
 from vgpu_migrate import facts
 from vgpu_migrate.model import Fleet, Host, HostId, VersionRange
 from vgpu_migrate.planning.rolling.ask import Pins, UpgradeAsk
-from vgpu_migrate.planning.rolling.bounds import PoolFigures, never_empty
+from vgpu_migrate.planning.rolling.bounds import PoolFigures, gpu_shares, never_empty
 from vgpu_migrate.planning.rolling.guises import Guise, Guises, Phase
 from vgpu_migrate.planning.rolling.leapfrog import Leapfrog, Outcome, Task, Way, outcome
 from vgpu_migrate.planning.rolling.pins import needs_pins, pin_range
+from vgpu_migrate.planning.rolling.reach import Kinds
 from vgpu_migrate.planning.rolling.seating import Classes
 from vgpu_migrate.planning.rolling.stranded import staying_hosts, strandings
 from vgpu_migrate.planning.rolling.yard import SMALL_POOL, Yard
@@ -99,7 +100,9 @@ class Pool:
         lifts: set[HostId],
         ask: UpgradeAsk,
         wave_size: Callable[[int], int | None],
+        work: float = 0.0,
     ) -> None:
+        """`work`: deterministic seconds for exact bounds, where hosts stay old that need not by counting."""
         names = {host.id for host in hosts}
         vms = [vm for host in hosts for vm in fleet.residents[host.id]]
         vms = [vm for vm in vms if vm.host in names and all(vgpu.gpu is not None for vgpu in vm.vgpus)]
@@ -110,12 +113,19 @@ class Pool:
         )
         self.classes = Classes(self.first)
         self.stranded, fixed, homeless = strandings(self.first)
-        self.fixed = fixed | never_empty(self.first)
+        self._kinds = Kinds(self.first, gpu_shares(self.first))
+        self.fixed = fixed | never_empty(self.first, self._kinds)
+        self._homeless = homeless
         self.figures = PoolFigures(self.first, homeless, self.fixed)
         self.has_pins = bool(own_pins)
         self._wave_size = wave_size
         self._attempts = ask.attempts
+        self._work, self._seed = work, ask.seed
         self._patience = len(ask.wave_sizes) + ask.cycle + 1
+        self._packed: list[list[int]] = []
+        """Sets of hosts that may hold all VMs that only old hosts take, as exact packing says."""
+        self.lacks_solver = False
+        """Whether something could not be proved because the solver is not installed."""
         self.result: Result | None = None
         """The best attempt so far, without the lifting of pins."""
 
@@ -123,7 +133,9 @@ class Pool:
     def _staying(self) -> list[list[int]]:
         """Choices of hosts to leave old."""
         least = self.figures.least_old
-        return staying_hosts(self.first, self.classes, self.stranded, self.fixed, least)
+        choices = staying_hosts(self.first, self.classes, self.stranded, self.fixed, least)
+        # Behind one that the search itself can fill: an exact packing may be out of its reach.
+        return [choices[0], *self._packed, *choices[1:]]
 
     @property
     def _tries(self) -> int:
@@ -148,6 +160,8 @@ class Pool:
             self.result = Result(self.first.copy(), outcome(self.first))
             return
         self.result = self.try_way(Way())
+        if self._work and self.result.outcome.blocked > self.figures.least_old and self._prove():
+            self.result = min(self.result, self.try_way(Way()), key=lambda result: result.outcome)
         is_blocked = self.result.outcome.blocked > self.figures.least_old
         if not is_blocked and self.result.outcome.moves <= self.figures.moves:
             return
@@ -159,6 +173,26 @@ class Pool:
             result = self.try_way(way)
             if result.outcome < self.result.outcome:
                 self.result = result
+
+    def _prove(self) -> bool:
+        """Prove by exact packing that more hosts stay old than counting says; whether that says which."""
+        try:
+            from vgpu_migrate.planning.defrag.exact import Limit
+            from vgpu_migrate.planning.rolling.exact import Packing
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "ortools":
+                raise
+            self.lacks_solver = True
+            return False
+        packing = Packing(self.first, self._kinds, Limit(self._work, None, self._seed))
+        more = packing.never_empty(self.fixed)
+        self.fixed |= more
+        least = max(len(self.fixed), self.figures.least_old)
+        homeless = [self.first.movers[number] for number in sorted(self._homeless)]
+        least, self._packed = packing.least_old(homeless, self.fixed, least)
+        self.figures = PoolFigures(self.first, self._homeless, self.fixed, least)
+        self.__dict__.pop("_staying", None)
+        return bool(more)
 
     def quicken(self, waves: int, budget: int) -> int | None:
         """Look for a result with no more than so many waves, for at most so many moves more than now.

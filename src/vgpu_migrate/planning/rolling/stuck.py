@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from vgpu_migrate import facts
 from vgpu_migrate.compat import Evidence, Verdict, check, combine, gpu_traits, vgpu_traits
 from vgpu_migrate.model import Host, VersionRange, Vm
@@ -11,12 +13,14 @@ from vgpu_migrate.model.negotiation import negotiate
 from vgpu_migrate.model.planfile import Stuck, StuckEvidence, StuckReason
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning.moves import least_interruption, possible_ways
+from vgpu_migrate.planning.remedies import empty_copy, with_version
 from vgpu_migrate.planning.rolling.guises import Guise
 from vgpu_migrate.planning.rolling.pool import Pool
+from vgpu_migrate.planning.rolling.remedies import Held, Remedy
 from vgpu_migrate.planning.rolling.yard import Yard
 
 
-def stuck_of(pool: Pool, driver: str) -> Iterator[Stuck]:
+def held_of(pool: Pool, driver: str) -> Iterator[Held]:
     """The hosts of a pool that stay old, each after those of its VMs that keep it so."""
     assert pool.result is not None
     yard = pool.result.yard
@@ -30,23 +34,25 @@ def stuck_of(pool: Pool, driver: str) -> Iterator[Stuck]:
             yield _host(pool, yard, host, vms)
 
 
-def _stranded(yard: Yard, host: Host, vm: Vm, driver: str) -> Stuck:
+def _stranded(yard: Yard, host: Host, vm: Vm, driver: str) -> Held:
     verdict = _nearest(yard, vm, host)
     possible = (verdict.states if verdict else States.NONE) & possible_ways(vm.state)
     pieces = tuple([_as_evidence(piece) for piece in verdict.evidence]) if verdict else ()
     remedies = []
     how = least_interruption(possible)
     if how is not None:
-        remedies.append(f"allow {how} for {vm.id}: an upgraded host could take it so")
+        text = f"allow {how} for {vm.id}: an upgraded host could take it so"
+        remedies.append(Remedy(text, replace(vm, allow=vm.allow | how.state)))
     remedies += _by_version(host, vm, driver)
-    remedies += [piece.remedy for piece in pieces]
+    remedies += [Remedy(piece.remedy) for piece in pieces]
     if verdict is None:
         boards = ", ".join(sorted({vgpu.type.board for vgpu in vm.vgpus}))
-        remedies.append(f"make a host of domain {host.domain} with a gpu of {boards} schedulable, or add one")
+        text = f"make a host of domain {host.domain} with a gpu of {boards} schedulable, or add one"
+        remedies.append(Remedy(text))
     elif not remedies:
-        remedies.append(f"find one host of domain {host.domain} for all its vgpus together")
+        remedies.append(Remedy(f"find one host of domain {host.domain} for all its vgpus together"))
     reason = StuckReason.NO_COMPATIBLE_HOST if how is None else StuckReason.OWNER_FORBIDS
-    return Stuck(vm.id, host.id, reason, pieces, tuple(dict.fromkeys(remedies)))
+    return Held(Stuck(vm.id, host.id, reason, pieces, ()), tuple(remedies))
 
 
 def _nearest(yard: Yard, vm: Vm, home: Host) -> Verdict | None:
@@ -72,7 +78,7 @@ def _nearest(yard: Yard, vm: Vm, home: Host) -> Verdict | None:
     return found[0] if found else None
 
 
-def _by_version(host: Host, vm: Vm, driver: str) -> Iterator[str]:
+def _by_version(host: Host, vm: Vm, driver: str) -> Iterator[Remedy]:
     """What a reboot of the guest, or a newer guest driver, would do for its vGPU version."""
     preset = facts.host_driver(driver).preset_range
     held = vm.vgpus[0].vgpu_version
@@ -81,17 +87,22 @@ def _by_version(host: Host, vm: Vm, driver: str) -> Iterator[str]:
     guest = facts.guest_driver(vm.guest_driver)
     here = _version(guest.minimum, guest.maximum, host.range_in_force)
     if here is not None and here in preset:
-        yield f"reboot the guest of {vm.id} where it is: it then gets {here:#x}, which {driver} takes"
+        text = f"reboot the guest of {vm.id} where it is: it then gets {here:#x}, which {driver} takes"
+        yield Remedy(text, with_version(vm, here))
         return
     common = None if host.preset_range is None else host.preset_range.intersection(preset)
     pinned = _version(guest.minimum, guest.maximum, common)
     if common is not None and pinned is not None:
         span = f"{common.minimum:#x} to {common.maximum:#x}"
-        yield f"pin a host that is still old to {span}, and start {vm.id} anew there: it gets {pinned:#x}"
+        yield Remedy(
+            f"pin a host that is still old to {span}, and start {vm.id} anew there: it gets {pinned:#x}",
+            with_version(vm, pinned),
+        )
     elif _version(guest.minimum, guest.maximum, preset) is not None:
-        yield f"start {vm.id} anew on an upgraded host: its guest driver {vm.guest_driver} loads there"
+        text = f"start {vm.id} anew on an upgraded host: its guest driver {vm.guest_driver} loads there"
+        yield Remedy(text)
     else:
-        yield (
+        yield Remedy(
             f"upgrade the guest driver of {vm.id}: {vm.guest_driver} has no version from "
             f"{preset.minimum:#x} to {preset.maximum:#x}, which {driver} takes"
         )
@@ -101,14 +112,14 @@ def _version(minimum: int | None, maximum: int | None, known: VersionRange | Non
     return negotiate(guest_minimum=minimum, guest_maximum=maximum, host_range=known)
 
 
-def _host(pool: Pool, yard: Yard, host: int, stranded: list[Vm]) -> Stuck:
+def _host(pool: Pool, yard: Yard, host: int, stranded: list[Vm]) -> Held:
     name = yard.hosts[host].id
     if stranded:
         names = _some([vm.id for vm in stranded])
         seen = {"VMs that no upgraded host may take": names, "VMs there in all": str(len(yard.there[host]))}
         remedy = f"free {name} of {names}, as said for each, and plan again"
         piece = StuckEvidence("upgrade", seen, "fleet", "counted in the fleet file", remedy)
-        return Stuck(None, name, StuckReason.NO_COMPATIBLE_HOST, (piece,), (remedy,))
+        return Held(Stuck(None, name, StuckReason.NO_COMPATIBLE_HOST, (piece,), ()), (Remedy(remedy),))
     there = len(yard.there[host])
     figures = pool.figures
     seen = {
@@ -116,9 +127,12 @@ def _host(pool: Pool, yard: Yard, host: int, stranded: list[Vm]) -> Stuck:
         "hosts of its kind": str(len(yard.hosts)),
         "that can be empty at once, at most": str(max(0, figures.most_out)),
     }
+    one_more = empty_copy(yard.hosts[host], yard.guises.fleet)
     remedy = f"add a host with gpus of its board, or take VMs off {name}, and plan again"
     piece = StuckEvidence("capacity", seen, "fleet", "counted in the fleet file", remedy)
-    return Stuck(None, name, StuckReason.NO_CAPACITY, (piece,), (remedy,))
+    by_host = f"one empty host more in domain {yard.hosts[host].domain}, like {name}"
+    remedies = (Remedy(by_host, host=one_more), Remedy(remedy))
+    return Held(Stuck(None, name, StuckReason.NO_CAPACITY, (piece,), ()), remedies)
 
 
 def _as_evidence(piece: Evidence) -> StuckEvidence:

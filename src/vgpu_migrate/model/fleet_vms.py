@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from vgpu_migrate.model import fleet_schema as wire
 from vgpu_migrate.model.fleet_findings import Findings
 from vgpu_migrate.model.fleet_hosts import HostReader, check_name, type_names, whole
 from vgpu_migrate.model.fleet_report import BROKEN, shown, spell
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.placement import supported_placements
 from vgpu_migrate.model.saved_record import recorded_type
 from vgpu_migrate.model.values import Gpu, GpuId, Host, HostId, PlacementMode, Vgpu, Vm, VmId, VmState
@@ -27,7 +27,6 @@ from vgpu_migrate.nvml import (
     STATE_BY_WORD,
     GuestInfoState,
     States,
-    VersionRange,
     VgpuMetadata,
 )
 
@@ -303,7 +302,7 @@ class VmReader:
             return recorded
         if given is not None or host_id is None or not vm.guest_driver:
             return given
-        return _negotiated(vm.guest_driver, self._hosts[host_id].range_in_force)
+        return fresh_version(vm.guest_driver, self._hosts[host_id].range_in_force)
 
     def _record(
         self, vgpu: wire.Vgpu, vgpu_type: VgpuType | None, index: int, position: int
@@ -328,12 +327,6 @@ class VmReader:
 
 _SAYS_NONE = (0, INVALID_PLACEMENT_ID)
 """On a gpu that has no placement ids these say that there is none: the field's zero, and NVML's own word."""
-
-
-@lru_cache(maxsize=4096)
-def _negotiated(guest_driver: str, host_range: VersionRange | None) -> int | None:
-    guest = facts.guest_driver(guest_driver)
-    return negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host_range)
 
 
 def _allow(words: Any, state: VmState) -> States:

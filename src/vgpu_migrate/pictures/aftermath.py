@@ -12,8 +12,8 @@ from dataclasses import replace
 import msgspec
 
 from vgpu_migrate import facts
-from vgpu_migrate.model import Fleet, Host, VersionRange, Vm, VmState
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model import Fleet, Host, Vm, VmState
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.planfile import How, MigrateStep, PinStep, Step, UpgradeStep
 
 
@@ -35,7 +35,7 @@ def fleet_after(fleet: Fleet, steps: Iterable[Step]) -> Fleet:
 
 
 def _moved(vm: Vm, target: Host, step: MigrateStep) -> Vm:
-    version = _negotiated(vm, target.range_in_force)
+    version = fresh_version(vm.guest_driver, target.range_in_force)
     vgpus = tuple(
         msgspec.structs.replace(
             vgpu,
@@ -49,13 +49,6 @@ def _moved(vm: Vm, target: Host, step: MigrateStep) -> Vm:
     state = vm.state if step.how.holds_source else VmState.RUNNING
     rest = vm.vgpus[len(vgpus) :]
     return msgspec.structs.replace(vm, host=step.target, state=state, vgpus=(*vgpus, *rest))
-
-
-def _negotiated(vm: Vm, host_range: VersionRange | None) -> int | None:
-    if vm.guest_driver is None:
-        return None
-    guest = facts.guest_driver(vm.guest_driver)
-    return negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host_range)
 
 
 def _upgraded(host: Host, step: UpgradeStep) -> Host:

@@ -11,10 +11,9 @@ from enum import StrEnum
 
 import msgspec
 
-from vgpu_migrate import facts
 from vgpu_migrate.compat import Verdict, check, combine, gpu_traits, vgpu_traits
-from vgpu_migrate.model import Fleet, Host, HostId, PlacementMode, VersionRange, Vm, VmId, VmState
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model import Fleet, Host, HostId, PlacementMode, Vm, VmId, VmState
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.placement import NoRoom, Tenant, creatable_placements, find_room
 from vgpu_migrate.model.planfile import How, Seat
 from vgpu_migrate.nvml import States
@@ -199,7 +198,7 @@ def _refuse_host(fleet: Fleet, vm: Vm, target: Host) -> Refusal | None:
 
 
 def _arrived(vm: Vm, target: Host, move: Move) -> Vm:
-    version_after = _fresh_version(vm, target.range_in_force)
+    version_after = fresh_version(vm.guest_driver, target.range_in_force)
     vgpus = tuple(
         msgspec.structs.replace(
             vgpu,
@@ -211,10 +210,3 @@ def _arrived(vm: Vm, target: Host, move: Move) -> Vm:
     )
     state = vm.state if move.how.holds_source else VmState.RUNNING
     return msgspec.structs.replace(vm, host=target.id, state=state, vgpus=vgpus)
-
-
-def _fresh_version(vm: Vm, host_range: VersionRange | None) -> int | None:
-    if vm.guest_driver is None:
-        return None
-    guest = facts.guest_driver(vm.guest_driver)
-    return negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host_range)

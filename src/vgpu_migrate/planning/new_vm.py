@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vgpu_migrate import facts
 from vgpu_migrate.compat import classify, rules
 from vgpu_migrate.compat.targets import lacks_memory
 from vgpu_migrate.errors import UnknownNameError
 from vgpu_migrate.model import Fleet, Gpu, Host, HostId, Vgpu, VgpuType, Vm, VmId, VmState
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.placement import Tenant, find_rooms
 from vgpu_migrate.model.planfile import Seat
 from vgpu_migrate.nvml import States
@@ -106,13 +105,7 @@ class _Domain:
         self._fleet = fleet
         self._hosts = hosts
         self._new = new
-        guest = facts.guest_driver(new.guest_driver)
-        self._version_on = {
-            host.id: negotiate(
-                guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host.range_in_force
-            )
-            for host in hosts
-        }
+        self._version_on = {host.id: fresh_version(new.guest_driver, host.range_in_force) for host in hosts}
         ghosts = {NEW: _ghost(NEW, new, None, None)}
         self._examples: dict[tuple[object, ...], VmId] = {}
         for host in hosts:

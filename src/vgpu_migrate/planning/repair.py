@@ -15,6 +15,7 @@ from vgpu_migrate.planning.best import level_at
 from vgpu_migrate.planning.cast import NEVER, Mover
 from vgpu_migrate.planning.fill import Seater
 from vgpu_migrate.planning.floor import Floor, Seats, Sharing, capacity
+from vgpu_migrate.planning.journal import Journal
 from vgpu_migrate.planning.openings import Openings, one_of_each
 
 DEEPEST = 3
@@ -32,7 +33,7 @@ class Repair:
         self.floor: Floor = seater.floor
         self.cast = cast
         self.attempts = attempts
-        self._journal: list[tuple[Mover, Seats | None]] = []
+        self._journal = Journal(self.floor)
         self._seatable: dict[int, tuple[int, bool]] = {}
         self._openings = Openings(self.floor)
 
@@ -50,26 +51,6 @@ class Repair:
         while self.attempts > 0 and self._exchanges() and self._chains():
             pass
         self._lessen()
-
-    # Every change goes through these, so that it can be rolled back.
-
-    def _put(self, mover: Mover, seats: Seats) -> None:
-        self.floor.put(mover, seats)
-        self._journal.append((mover, None))
-
-    def _take(self, mover: Mover) -> Seats:
-        seats = self.floor.take(mover)
-        self._journal.append((mover, seats))
-        return seats
-
-    def _roll_back(self, mark: int, state: int) -> None:
-        while len(self._journal) > mark:
-            mover, seats = self._journal.pop()
-            if seats is None:
-                self.floor.take(mover)
-            else:
-                self.floor.put(mover, seats)
-        self.floor.restored(state)
 
     def _can_seat(self, mover: Mover) -> bool:
         """Whether a mover like this one has a free seat as things stand."""
@@ -111,7 +92,7 @@ class Repair:
         """Place a mover, moving others up to `depth` links away; all or nothing."""
         seats = self.seater.seat(mover)
         if seats is not None:
-            self._put(mover, seats)
+            self._journal.put(mover, seats)
             return True
         if depth == 0 or self.attempts <= 0:
             return False
@@ -128,14 +109,14 @@ class Repair:
     def _displace(
         self, mover: Mover, seats: Seats, givers: Sequence[Mover], depth: int, barred: frozenset[int]
     ) -> bool:
-        mark, state = len(self._journal), self.floor.state
+        mark = self._journal.mark()
         for giver in givers:
-            self._take(giver)
-        self._put(mover, seats)
+            self._journal.take(giver)
+        self._journal.put(mover, seats)
         inner = barred | {giver.likeness for giver in givers}
         if all(self._insert(giver, depth=depth - 1, barred=inner) for giver in givers):
             return True
-        self._roll_back(mark, state)
+        self._journal.roll_back(mark)
         return False
 
     def _exchanges(self) -> bool:
@@ -201,9 +182,9 @@ class Repair:
         floor = self.floor
         host = floor.host_of[floor.placed[givers[0].number][0][0]]
         classes = {floor.gpu_class[gpu] for gpu in floor.gpus_of[host]}
-        mark, state = len(self._journal), floor.state
+        mark = self._journal.mark()
         for giver in givers:
-            self._take(giver)
+            self._journal.take(giver)
         came = 0
         failed: set[int] = set()
         for mover in left:
@@ -214,16 +195,16 @@ class Repair:
             if seats is None:
                 failed.add(mover.likeness)
             else:
-                self._put(mover, seats)
+                self._journal.put(mover, seats)
                 came += 1
         for giver in givers:
             seats = self.seater.seat(giver) if came else None
             if seats is not None:
-                self._put(giver, seats)
+                self._journal.put(giver, seats)
                 came += 1
         if came > len(givers):
             return True
-        self._roll_back(mark, state)
+        self._journal.roll_back(mark)
         return False
 
     def _lessen(self) -> None:
@@ -234,18 +215,18 @@ class Repair:
             key = (mover.likeness, level)
             if level == min(mover.levels) or failed.get(key) == self.floor.state:
                 continue
-            mark, state = len(self._journal), self.floor.state
-            self._take(mover)
+            mark = self._journal.mark()
+            self._journal.take(mover)
             seats = self.seater.seat(mover, highest=level - 1)
             if seats is not None:
-                self._put(mover, seats)
+                self._journal.put(mover, seats)
                 continue
-            self._roll_back(mark, state)
+            self._journal.roll_back(mark)
             if not (mover.is_single and self._swap(mover, level)):
                 failed[key] = self.floor.state
 
     def _swap(self, mover: Mover, level: int) -> bool:
-        mark, state = len(self._journal), self.floor.state
+        mark = self._journal.mark()
         for seats, givers in self._openings.of(mover, frozenset({mover.likeness})):
             reached = mover.levels[self.floor.gpu_class[seats[0][0]]]
             if reached >= level or len(givers) != 1:
@@ -255,12 +236,12 @@ class Repair:
             self.attempts -= 1
             (giver,) = givers
             before = level + level_at(self.floor, giver, self.floor.placed[giver.number])
-            self._take(mover)
-            self._take(giver)
-            self._put(mover, seats)
+            self._journal.take(mover)
+            self._journal.take(giver)
+            self._journal.put(mover, seats)
             other = self.seater.seat(giver, highest=min(3, before - reached - 1))
             if other is not None:
-                self._put(giver, other)
+                self._journal.put(giver, other)
                 return True
-            self._roll_back(mark, state)
+            self._journal.roll_back(mark)
         return False

@@ -13,7 +13,7 @@ import msgspec
 from vgpu_migrate import facts
 from vgpu_migrate.compat import Verdict, check, combine, gpu_traits, vgpu_traits
 from vgpu_migrate.model import Fleet, GpuId, Host, HostId, PlacementMode, Vm, VmId, VmState
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.placement import Tenant, overfull
 from vgpu_migrate.model.planfile import How, MigrateStep, PinStep, UpgradeStep
 from vgpu_migrate.nvml import States
@@ -87,7 +87,7 @@ def end_migrate(world: World, step: MigrateStep) -> None:
     vm = world.vms[step.vm]
     if step.how in (How.LIVE, How.SLEEP):
         _unseat(world, vm, step.source)
-    fresh = _negotiated(vm, world.hosts[step.target])
+    fresh = fresh_version(vm.guest_driver, world.hosts[step.target].range_in_force)
     vgpus = tuple(
         msgspec.structs.replace(
             vgpu,
@@ -101,13 +101,6 @@ def end_migrate(world: World, step: MigrateStep) -> None:
     moved = msgspec.structs.replace(vm, host=step.target, state=state, vgpus=vgpus)
     world.vms[vm.id] = moved
     world.present[step.target][vm.id] = moved
-
-
-def _negotiated(vm: Vm, host: Host) -> int | None:
-    if vm.guest_driver is None:
-        return None
-    guest = facts.guest_driver(vm.guest_driver)
-    return negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host.range_in_force)
 
 
 def _check_source(world: World, vm: Vm, step: MigrateStep) -> Iterator[Violation]:

@@ -17,6 +17,7 @@ from vgpu_migrate.planning.cast import AWAY, Mover
 from vgpu_migrate.planning.defrag.sequence import Goal, fits
 from vgpu_migrate.planning.fill import LEVELS, Seater
 from vgpu_migrate.planning.floor import Floor, Seats, Sharing
+from vgpu_migrate.planning.journal import Journal
 from vgpu_migrate.planning.openings import Openings
 
 DEEPEST = 3
@@ -39,7 +40,7 @@ class Rearranger:
         self.origins = {mover.number: floor.placed[mover.number] for mover in residents}
         self._seater = Seater(floor)
         self._openings = _Clearings(floor)
-        self._journal: list[tuple[Mover, Seats | None]] = []
+        self._journal = Journal(floor)
         self._free_places: dict[tuple[int, int], tuple[int, bool]] = {}
         self._highest = LEVELS[0]
         """The greatest interruption for residents."""
@@ -92,26 +93,6 @@ class Rearranger:
         """Take a mover's place away again."""
         self.floor.take(mover)
 
-    # Every change of a search goes through these, so that it can be rolled back.
-
-    def _put(self, mover: Mover, seats: Seats) -> None:
-        self.floor.put(mover, seats)
-        self._journal.append((mover, None))
-
-    def _take(self, mover: Mover) -> Seats:
-        seats = self.floor.take(mover)
-        self._journal.append((mover, seats))
-        return seats
-
-    def _roll_back(self, mark: int, state: int) -> None:
-        while len(self._journal) > mark:
-            mover, seats = self._journal.pop()
-            if seats is None:
-                self.floor.take(mover)
-            else:
-                self.floor.put(mover, seats)
-        self.floor.restored(state)
-
     def _fits_home(self, mover: Mover) -> bool:
         return fits(self.floor, replace(mover, home=AWAY), self.origins[mover.number])
 
@@ -135,11 +116,11 @@ class Rearranger:
         if mover.home != AWAY:
             highest = min(highest, self._highest)
             if self._fits_home(mover):
-                self._put(mover, self.origins[mover.number])
+                self._journal.put(mover, self.origins[mover.number])
                 return True
         seats = self._seater.seat(mover, highest=highest)
         if seats is not None:
-            self._put(mover, seats)
+            self._journal.put(mover, seats)
             return True
         if depth == 0 or self.attempts <= 0:
             return False
@@ -167,14 +148,14 @@ class Rearranger:
     def _displace(
         self, mover: Mover, seats: Seats, givers: Sequence[Mover], depth: int, barred: frozenset[int]
     ) -> bool:
-        mark, state = len(self._journal), self.floor.state
+        mark = self._journal.mark()
         for giver in givers:
-            self._take(giver)
-        self._put(mover, seats)
+            self._journal.take(giver)
+        self._journal.put(mover, seats)
         # Residents alike may change places: one may go where the other, whose host that is, may not.
         if all(self._insert(giver, depth - 1, barred) for giver in givers):
             return True
-        self._roll_back(mark, state)
+        self._journal.roll_back(mark)
         return False
 
     def _lessen(self) -> None:
@@ -188,11 +169,11 @@ class Rearranger:
             key = mover.likeness, level
             if level == 4 - mover.possible.bit_length() or failed.get(key) == self.floor.state:
                 continue
-            mark, state = len(self._journal), self.floor.state
+            mark = self._journal.mark()
             before = self._interruption()
-            self._take(mover)
+            self._journal.take(mover)
             if not self._place(mover, highest=level - 1) or self._interruption() >= before:
-                self._roll_back(mark, state)
+                self._journal.roll_back(mark)
                 failed[key] = self.floor.state
 
     def _interruption(self) -> int:

@@ -27,6 +27,23 @@ def test_pin_tells_the_range_whom_it_strands_and_the_order() -> None:
     assert {row["vm"]: row["why"] for row in group["stranded"]}["office-02"] == "would-not-load"
 
 
+def test_pin_offers_two_ranges_and_names_the_hosts_of_each_group() -> None:
+    """In the table and in JSON; groups where nothing is to be set can be told from each other."""
+    shown = start("pin", "demo").out
+    assert "or two ranges, which strand 1 VM, without free moves between their hosts" in shown
+    assert [line for line in shown.splitlines() if "L40S" in line] == [
+        "default, L40S: 1 host, nothing to set on l1",
+        "default, L40S: 1 host, nothing to set on l2",
+    ]
+    first, *others = start("pin", "demo", "--json").json["groups"]
+    assert [(part["hosts"], part["range"], part["lowered"]) for part in first["split"]] == [
+        (["a1", "a2"], ["0x70001", "0x120001"], 0),
+        (["a3", "a4", "a5"], ["0x120001", "0x140001"], 1),
+    ]
+    assert [[row["vm"] for row in part["stranded"]] for part in first["split"]] == [[], ["office-02"]]
+    assert [group["split"] for group in others] == [[], [], []]
+
+
 def test_the_plan_of_pin_stands_up_to_its_replay(tmp_path: Path) -> None:
     """It is readable by its owner only."""
     path = tmp_path / "plan.json"

@@ -86,6 +86,8 @@ def test_the_plan_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> 
         (["--scheduler", "planner:8786"], "planner:8786: wanted an address like tcp://HOST:8786"),
         (["--seed", "-1"], "-1 is not in the range"),
         (["--time-budget", "0"], "0.0 is not in the range x>0"),
+        (["--time-budget", "nan"], "'nan' is not a finite number of seconds"),
+        (["--time-budget", "inf"], "'inf' is not a finite number of seconds"),
         (["--time-budget", "1", "--time-budget", "2"], "--time-budget may be given once, not 2 times"),
     ],
 )

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
 from tests.cli.program import Answered, clean_environment, start
+from tests.lab.prerequisites import imported_libvirt
 from tests.vmm.guests import a_record, settings_for
 
 from vgpu_migrate.cli import schemas
 from vgpu_migrate.hosts.fault_spec import FaultSpec
 from vgpu_migrate.testing import VgpuHost, simulated_host
 
-pytest.importorskip(
-    "libvirt",
-    reason="no libvirt-python: apt-get install gcc pkg-config libvirt-dev; pip install libvirt-python",
-)
+imported_libvirt()
 
 URI = "test:///default"
 UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
@@ -108,6 +108,34 @@ def test_a_signal_ends_the_watch(host: VgpuHost, number: int) -> None:
         process.send_signal(number)
         assert process.stderr.read() == ""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("line", [WATCH, (*METADATA, "--fresh")])
+def test_ctrl_c_is_heard_while_the_driver_hangs(host: VgpuHost, line: tuple[str, ...]) -> None:
+    """A driver that does not answer for ten minutes keeps nobody from ending the program."""
+    host.inject(FaultSpec(function="nvmlDeviceGetCount_v2", delay_s=600))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vgpu_migrate", *line, "--socket", str(host.socket)],
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        threads = f"/proc/{process.pid}/task"
+        while len(os.listdir(threads)) < 2 or b"libnvidia-ml" not in maps_of(process.pid):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert "Traceback" not in said
+    assert process.returncode == (0 if line is WATCH else 130)
+
+
+def maps_of(pid: int) -> bytes:
+    """What a process has mapped."""
+    return Path("/proc", str(pid), "maps").read_bytes()
 
 
 def test_a_libvirt_that_is_away_is_waited_for() -> None:

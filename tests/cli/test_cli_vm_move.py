@@ -36,6 +36,7 @@ TO = ("--to", "qemu+ssh://h2/system")
         (["migrate", "g", *TO, "--deadline", "0"], "--deadline"),
         (["migrate", "g", *TO, "--deadline", "nan"], "--deadline"),
         (["migrate", "g", *TO, "--bandwidth", "0"], "--bandwidth"),
+        (["migrate", "g", *TO, "--max-downtime", "2000001"], "--max-downtime"),
         (["migrate", "g", *TO, "--parallel", "256"], "--parallel"),
     ],
 )

@@ -82,6 +82,19 @@ def test_paths_that_lead_nowhere(path: str, line: str) -> None:
     assert str(caught.value) == line
 
 
+def test_no_more_is_read_than_is_wanted(tmp_path: Path) -> None:
+    """As many bytes as are wanted are read; of a larger file, or a device without an end, none are given."""
+    most = (1 << 20) + 1
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * most)
+    assert len(read_bytes(path, most=most)) == most
+    path.write_bytes(b"x" * (most + 1))
+    for name in (str(path), "/dev/zero"):
+        with pytest.raises(InputError) as caught:
+            read_bytes(name, what="a plan", most=most)
+        assert str(caught.value) == f"{name}: more than 1048577 bytes; wanted a plan"
+
+
 def test_a_pipe_is_written_into_and_stays_a_pipe(tmp_path: Path) -> None:
     """What is no regular file is not replaced: devices and pipes take the bytes."""
     pipe = tmp_path / "pipe"

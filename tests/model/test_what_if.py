@@ -128,6 +128,9 @@ def test_a_host_that_is_taken_away_takes_its_vms_along() -> None:
     ("text", "said"),
     [
         ("h9:driver=1", "h9:driver=1: unknown host, gpu or VM h9"),
+        ("h1:driver=foo", "h1:driver=foo: no driver's number; wanted a host driver, such as 580.126.08"),
+        ("h1:driver=none", "h1:driver=none: no driver's number; wanted a host driver"),
+        ("v1:guest_driver=5O0.1", "no driver's number; wanted a guest driver, such as 580.126.09, or none"),
         ("h1:drivr=1", "h1:drivr=1: host h1 has no key drivr to change; did you mean driver?"),
         ("h1:ecc=true", "host h1 has no key ecc to change"),
         ("h1:schedulable=maybe", 'h1.schedulable: "maybe"; wanted true or false'),

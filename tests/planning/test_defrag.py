@@ -8,13 +8,16 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.planning.fleets import a_fleet, a_gpu, a_host, a_vm, random_fleet
 
 from vgpu_migrate.model import Fleet, HostId, PlacementMode, VmId
-from vgpu_migrate.model.planfile import MigrateStep, Plan, write_plan
+from vgpu_migrate.model.planfile import MigrateStep, Plan, Stuck, StuckReason, write_plan
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning import drain
+from vgpu_migrate.planning.course import Course, CourseBounds
 from vgpu_migrate.planning.defrag.rearrange import WITHOUT_SOLVER
+from vgpu_migrate.planning.drain_fleet import _least_stuck
 from vgpu_migrate.planning.moves import WAYS
 from vgpu_migrate.replay import replay
 
@@ -255,6 +258,17 @@ def test_how_many_must_stay_is_proved() -> None:
     plan, notes, _ = drain(fleet, [HostId("h1")], defrag=True)
     assert len(plan.stuck) == 1
     assert notes[-1] == "1 VM stuck: no plan for these hosts leaves fewer, which is proved"
+
+
+def test_a_bound_that_says_nothing_is_not_told() -> None:
+    """That no plan leaves fewer than none is true of every plan."""
+    bounds = CourseBounds(moves=0, waves=0, makespan_s=0.0, stuck=0)
+    left = Stuck(None, HostId("h1"), StuckReason.NO_CAPACITY, (), ())
+    assert _least_stuck([Course("d", (), (left,), bounds)]) == []
+    one = Course("d", (), (left, left), replace(bounds, stuck=1))
+    assert _least_stuck([one]) == [
+        "2 VMs stuck: no plan for these hosts leaves fewer than 1, as far as proved in the time given"
+    ]
 
 
 def figures(plan: Plan) -> tuple[int, int]:

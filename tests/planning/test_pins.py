@@ -19,7 +19,7 @@ from vgpu_migrate.model.negotiation import negotiate
 from vgpu_migrate.model.planfile import Goal, MigrateStep, PinStep
 from vgpu_migrate.planning.coordinator import Terms
 from vgpu_migrate.planning.executors import Where
-from vgpu_migrate.planning.mobility import common_range, mobility_groups, parts_of
+from vgpu_migrate.planning.mobility import common_range, mobility_groups, parts_of, splits_of
 from vgpu_migrate.planning.pin_fleet import pin_fleet
 from vgpu_migrate.planning.pins import PinGroup, Stranded, Why, pinned, recommend
 from vgpu_migrate.replay import replay
@@ -157,11 +157,45 @@ def test_drivers_without_a_common_version_fall_into_parts() -> None:
     ]
 
 
+def test_two_ranges_are_offered_where_one_strands_somebody() -> None:
+    """The split at an end of a preset range that strands fewest; none where none strands fewer."""
+    hosts = [ranged("h1", OLD), ranged("h2", NEW), ranged("h3", MIDDLE), ranged("h4", NEW)]
+    old = a_vm("old", "h1/0", guest_driver="535.161.07", vgpu_version=0x110001)
+    new = a_vm("new", "h2/0", guest_driver="550.54.14", vgpu_version=0x140001)
+    group = only_group(a_fleet(hosts, [old, new]))
+    assert (group.range, len(group.stranded)) == ((0x120001, 0x120001), 2)
+    assert [(part.hosts, part.range, part.stranded, part.part, part.parts) for part in group.split] == [
+        (("h1",), OLD, (), 1, 2),
+        (("h2", "h3", "h4"), (0x120001, 0x140001), (), 2, 2),
+    ]
+    assert only_group(a_fleet(hosts, [])).split == ()
+    alike = [ranged("h1", OLD), ranged("h2", OLD)]
+    assert only_group(a_fleet(alike, [a_vm("new", "h1/0", vgpu_version=0x140001)])).split == ()
+
+
 # The definition, stated a second time and tried on everything small.
 
 SMALL = range(1, 5)
 RANGES = [VersionRange(low, high) for low in SMALL for high in SMALL if low <= high]
 PRESETS = st.lists(st.sampled_from(RANGES), min_size=1, max_size=3)
+
+
+@given(PRESETS)
+def test_the_halves_of_a_split_have_a_version_in_common(presets: list[VersionRange]) -> None:
+    """No host is lost, each split is another, and a host that narrows nothing is where it has a version."""
+    hosts = [ranged(f"h{number}", preset) for number, preset in enumerate(presets)]
+    hosts += [ranged("closed", presets[0], schedulable=False), ranged("unknown", None)]
+    seen = set()
+    for parts in splits_of(hosts):
+        assert sorted(host.id for part in parts for host in part) == sorted(host.id for host in hosts)
+        ranges = [common_range([host for host in part if host.schedulable]) for part in parts]
+        assert len(parts) == 2
+        assert None not in ranges
+        closed = next(n for n, part in enumerate(parts) if any(host.id == "closed" for host in part))
+        assert any(known and presets[0].intersection(known) for known in ranges)
+        assert presets[0].intersection(ranges[closed])  # type: ignore[arg-type]
+        seen.add(tuple(tuple(host.id for host in part) for part in parts))
+    assert len(seen) == len(splits_of(hosts))
 
 
 def is_free(hosts: Sequence[VersionRange]) -> bool:
@@ -282,6 +316,20 @@ def test_a_vm_that_no_pinned_host_may_take_keeps_its_host() -> None:
     assert [step.host for step in plan.steps if isinstance(step, PinStep)] == ["h3"]
     assert (plan.bounds.hosts.value, plan.bounds.hosts.upper_bound) == (1, 1)  # type: ignore[union-attr]
     assert replay(fleet, plan) == ()
+
+
+def test_only_a_vm_that_is_off_frees_its_host_for_a_pin() -> None:
+    """A reboot keeps the vgpu; who would not load afterwards is named, with what to do first."""
+    hosts = [ranged("h1", OLD), ranged("h2", MIDDLE), ranged("h3", MIDDLE)]
+    held = a_vm("held", "h2/0", vgpu_version=0x140001, guest_driver=None)
+    plan = pin_fleet(fleet := a_fleet(hosts, [held]), recommend(fleet).wanted).plan
+    assert plan.stuck[-1].remedies == ("shut down held, pin the empty host, and start it again",)
+    newer = [a_vm(f"n{n}", "h2/0", vgpu_version=0x140001, guest_driver="550.54.14") for n in range(4)]
+    plan = pin_fleet(fleet := a_fleet(hosts, [held, *newer]), recommend(fleet).wanted).plan
+    assert plan.stuck[-1].remedies == (
+        "shut down held, n0, n1 and 2 more (5 VMs), pin the empty host, and start them again; "
+        "n0, n1, n2 and 1 more would not load there: upgrade or change their guest drivers first",
+    )
 
 
 def test_nothing_to_pin_is_an_empty_plan() -> None:

@@ -12,7 +12,8 @@ from vgpu_migrate.model import Fleet, HostId, Settings, VersionRange, VmState
 from vgpu_migrate.model.planfile import MigrateStep, StuckReason
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning import drain
-from vgpu_migrate.planning.resilience import HostResilience, Spare, drift, resilience
+from vgpu_migrate.planning.resilience import HostResilience, drift, resilience
+from vgpu_migrate.planning.spare import Spare
 
 OLD = VersionRange(0x70001, 0x120001)
 
@@ -61,6 +62,34 @@ def test_an_owner_who_does_not_allow_it_is_asked() -> None:
     one = by_host(fleet)["h1"]
     assert one.obstacles[0].reason is StuckReason.OWNER_FORBIDS
     assert one.change == "allow live for v1"
+
+
+def test_what_was_tried_and_is_not_enough_is_not_the_change() -> None:
+    """Where the owner forbids it and there is no room either, leave alone does not help."""
+    vms = [a_vm("v1", "h1/0", allow=States.COLD), a_vm("w", "h2/0", "A40-48Q")]
+    one = by_host(a_fleet([a_host("h1"), a_host("h2")], vms))["h1"]
+    assert [item.reason for item in one.obstacles] == [StuckReason.OWNER_FORBIDS]
+    assert one.change == "shut down v1 for the time: every other VM of h1 can leave"
+
+
+def test_no_gpu_is_asked_for_where_memory_or_vcpus_are_missing() -> None:
+    """How much is missing is told of the host that comes nearest, for one alone and beside the others."""
+    short = [a_host("h1"), a_host("h2", memory_mib=8192), a_host("h3", memory_mib=10240, vcpus=4)]
+    large = a_vm("v", "h1/0", memory_mib=12288, vcpus=6)
+    for defrag in (False, True):
+        one = by_host(a_fleet(short, [large]), defrag=defrag)["h1"]
+        (obstacle,) = one.obstacles
+        assert (obstacle.reason, one.spare) == (StuckReason.NO_CAPACITY, ())
+        wanted = ": h3 has room on its gpus, but 2,048 MiB of memory and 2 vcpus are missing"
+        assert obstacle.detail.endswith(wanted)
+    pair = [a_vm(f"v{n}", "h1/0", memory_mib=6144) for n in range(2)]
+    one = by_host(a_fleet(short[:2], pair))["h1"]
+    assert [item.reason for item in one.obstacles] == [StuckReason.BLOCKED_BY_OTHERS]
+    assert one.obstacles[0].detail.endswith(": h2 has room on its gpus, but 4,096 MiB of memory are missing")
+    assert one.spare == ()
+    over = a_host("h2", memory_mib=8192)
+    crowd = [a_vm("v", "h1/0"), a_vm("w", "h2/0", memory_mib=10240)]
+    assert by_host(a_fleet([a_host("h1"), over], crowd))["h1"].spare == ()
 
 
 def test_a_booting_vm_is_waited_for() -> None:

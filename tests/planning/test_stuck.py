@@ -139,9 +139,9 @@ def test_anti_affinity_names_who_is_there() -> None:
     assert said(item) == (
         "anti-affinity",
         ["anti-affinity"],
-        ("h2 has room, but holds v2 of web", "add a host without a VM of web, or take v1 out of the group"),
+        ("add a host without a VM of web, or take v1 out of the group",),
     )
-    assert item.evidence[0].seen == {"groups": "web", "host": "h2", "there": "v2"}
+    assert item.evidence[0].seen == {"groups": "web", "host with room": "h2", "there": "v2"}
 
 
 def test_several_vgpus_need_one_host() -> None:
@@ -180,6 +180,23 @@ def test_a_whole_domain_being_drained_is_told_as_that() -> None:
             ("leave some host of domain default to receive: h2 could, but may not in this plan",),
         )
     ]
+
+
+def test_only_hosts_that_could_take_it_are_said_to() -> None:
+    """Where nobody receives, the rules and the owner are asked of each other host, and its own is not one."""
+    could = "leave some host of domain default to receive: {} could, but may not in this plan"
+    none = (
+        "add a host with gpus of board {} that may take {} to domain default: none may receive in this plan, "
+        "and no other that is schedulable could take it as its owner allows"
+    )
+    hosts = [a_host("h2", board="L40S"), a_host("h3", range_in_force=OLD), a_host("h4", [])]
+    vms = [v1(), a_vm("v2", "h2/0", "L40S-8Q"), a_vm("v3", "h3/0", vgpu_version=0x120001)]
+    items = stuck(hosts, vms, "h1", "h2", "h3")
+    assert {name: item.remedies for name, item in items.items()} == {
+        "v1": (none.format("A40", "v1"),),
+        "v2": (none.format("L40S", "v2"),),
+        "v3": (could.format("h1"),),
+    }
 
 
 def test_moves_that_no_rule_could_judge_are_told() -> None:

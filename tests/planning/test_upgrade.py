@@ -459,3 +459,11 @@ def test_a_time_budget_gives_a_plan_or_says_who_was_not_planned() -> None:
     quick = upgrade(fleet, SAME, terms=Terms(budget_s=1.0, seconds_left=lambda: next(left)))
     assert replay(fleet, quick.plan) == ()
     assert len(waves(quick.plan)) == 8
+
+
+def test_types_that_lock_gpus_bound_how_many_hosts_are_empty_at_once() -> None:
+    """Two types never share an equal-size gpu: of three hosts one is empty at a time, in three waves."""
+    vms = [a_vm("v1", "h1/0", "A40-24Q"), a_vm("v2", "h2/0", "A40-8Q"), a_vm("v3", "h3/0", "A40-8Q")]
+    plan = plan_of(a_fleet([a_host("h1"), a_host("h2"), a_host("h3")], vms))
+    assert (plan.bounds.waves.value, plan.bounds.waves.lower_bound) == (3, 3)
+    assert plan.bounds.makespan_s.lower_bound > 3 * 1800.0

@@ -17,6 +17,8 @@ from vgpu_migrate.errors import InputError, Problem
 from vgpu_migrate.files import STDIN, atomic_write, read_bytes
 from vgpu_migrate.model import Profile
 
+LARGEST = 256 << 20
+
 
 def read(path: str) -> tuple[Case, ...]:
     """The cases of a file; `-` is standard input.
@@ -26,7 +28,7 @@ def read(path: str) -> tuple[Case, ...]:
         OutsideError: it cannot be read.
     """
     source = "standard input" if path == STDIN else path
-    return parse_cases(read_bytes(path, what="a file of cases"), source=source)
+    return parse_cases(read_bytes(path, what="a file of cases", most=LARGEST), source=source)
 
 
 def read_some(path: str) -> tuple[Case, ...]:

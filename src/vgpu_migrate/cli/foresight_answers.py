@@ -67,6 +67,15 @@ class PinRow(Answer, frozen=True):
     commands: Annotated[list[str], Meta(description="To be run on it while it is empty.")]
 
 
+class PinSplitRow(Answer, frozen=True):
+    """One of two groups that a group could fall into, and whom its range strands."""
+
+    hosts: list[str]
+    range: Range | None
+    stranded: list[StrandedRow]
+    lowered: Annotated[Count, Meta(description="VMs whose next reboot gives an older version than now.")]
+
+
 class PinGroupRow(Answer, frozen=True):
     """Hosts among which VMs move live, versions apart, and the widest range that serves them."""
 
@@ -81,6 +90,10 @@ class PinGroupRow(Answer, frozen=True):
     hosts: list[PinRow]
     stranded: list[StrandedRow]
     lowered: Annotated[Count, Meta(description="VMs whose next reboot gives an older version than now.")]
+    split: Annotated[
+        list[PinSplitRow],
+        Meta(description="Two groups instead, that strand fewest; empty: none strands fewer."),
+    ]
 
 
 class PinWave(Answer, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -160,6 +161,17 @@ report_option: Decorator = single_option(
 )
 
 
+class Seconds(click.FloatRange):
+    """A finite number of seconds, within limits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number; `nan` and `inf` are none to wait for."""
+        found = super().convert(value, param, ctx)
+        if not isfinite(found):
+            self.fail(f"{value!r} is not a finite number of seconds", param, ctx)
+        return found
+
+
 class PlanningChoices(NamedTuple):
     """What `planning_options` were given; None where one was not."""
 
@@ -202,7 +214,7 @@ def planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
         single_option(
             "--time-budget",
             metavar="SECONDS",
-            type=click.FloatRange(0, min_open=True),
+            type=Seconds(0, min_open=True),
             help="Give the best plan found in this time. Else work is bounded, and time is not.",
         ),
     )

@@ -80,6 +80,15 @@ def _group(fleet: Fleet, group: PinGroup) -> forms.PinGroupRow:
         hosts=rows,
         stranded=_stranded(group.stranded),
         lowered=group.lowered,
+        split=[
+            forms.PinSplitRow(
+                hosts=list(part.hosts),
+                range=spell_range(part.range),
+                stranded=_stranded(part.stranded),
+                lowered=part.lowered,
+            )
+            for part in group.split
+        ],
     )
 
 
@@ -149,7 +158,9 @@ def _show_sentence(screen: Screen, found: forms.PinFleetAnswer) -> None:
 def _show_group(screen: Screen, group: forms.PinGroupRow, *, show_all: bool) -> None:
     part = f", part {group.part} of {group.parts}" if group.parts > 1 else ""
     boards = ", ".join(group.boards)
-    screen.title(f"{group.domain}, {boards}: {count(len(group.hosts), 'host')}{part}")
+    has_pins = any(row.needed for row in group.hosts)
+    names = "" if has_pins else f", nothing to set on {some([row.host for row in group.hosts])}"
+    screen.title(f"{group.domain}, {boards}: {count(len(group.hosts), 'host')}{part}{names}")
     unasked = [row.host for row in group.hosts if row.wanted is None]
     rows: list[tuple[str, Words]] = [
         ("range", Cell("no preset range is known", NOTE) if group.range is None else _say(group.range))
@@ -167,6 +178,7 @@ def _show_group(screen: Screen, group: forms.PinGroupRow, *, show_all: bool) -> 
         screen.facts(rows)
         _show_pins(screen, group, show_all=show_all)
         _show_stranded(screen, group, show_all=show_all)
+        _show_split(screen, group, show_all=show_all)
 
 
 def _say(known: Range | None) -> str:
@@ -225,6 +237,32 @@ def _show_stranded(screen: Screen, group: forms.PinGroupRow, *, show_all: bool) 
     screen.table(columns, rows)
     if len(shown) < len(group.stranded):
         screen.line(Cell(f"and {len(group.stranded) - len(shown):,} more; --all shows them", WEAK))
+
+
+def _show_split(screen: Screen, group: forms.PinGroupRow, *, show_all: bool) -> None:
+    if not group.split:
+        return
+    left = sum(len(part.stranded) for part in group.split)
+    whom = count(left, "VM") if left else "nobody"
+    said = f"or two ranges, which strand {whom}, without free moves between their hosts"
+    screen.line(Cell(said, STRONG))
+    columns = (
+        Column("hosts", wraps=True),
+        Column("range"),
+        Column("stranded", wraps=True),
+        Column("get an older version", right=True),
+    )
+    most = None if show_all else 6
+    rows: list[list[Words]] = [
+        [
+            some(part.hosts, most or len(part.hosts)),
+            "–" if part.range is None else _say(part.range),
+            some([one.vm for one in part.stranded], most or len(part.stranded)) or "–",
+            f"{part.lowered:,}",
+        ]
+        for part in group.split
+    ]
+    screen.table(columns, rows)
 
 
 def _show_order(screen: Screen, found: forms.PinFleetAnswer, *, show_all: bool) -> None:

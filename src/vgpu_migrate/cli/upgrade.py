@@ -109,7 +109,7 @@ def command(
     that the new driver cannot take gather on few hosts, which stay as they are; the plan names them and what
     would free each. Beside each figure stands what no plan can better.
 
-    With --waves, no upgrade of a wave begins before those of the wave before, in its domain, have ended.
+    With --waves, nothing of a wave begins in any domain before all upgrades of the wave before have ended.
 
     Exit status: 0 if every host is upgraded, 1 if any stays as it is, 130 after Ctrl-C.
 
@@ -146,5 +146,5 @@ def command(
         output=output,
         report=report,
         as_json=as_json,
-        show=lambda plan: upgrade_view.show(plan, driver=driver, show_all=show_all),
+        show=lambda plan: upgrade_view.show(plan, known, named, driver=driver, show_all=show_all),
     )

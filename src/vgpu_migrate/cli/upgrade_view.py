@@ -7,16 +7,30 @@ from collections.abc import Sequence
 
 from vgpu_migrate.cli import plan_view
 from vgpu_migrate.cli.screen import BAD, GOOD, WEAK, Cell, Column, Screen, Words, count, seconds, some
+from vgpu_migrate.model import Fleet, HostId
 from vgpu_migrate.model.planfile import How, MigrateStep, PinStep, Plan, Step, UpgradeStep
 
 MOST_WAVES_SHOWN = 40
 MOST_MOVES_SHOWN = 60
 
 
-def show(plan: Plan, *, driver: str, show_all: bool, screen: Screen | None = None) -> None:
-    """Tell an upgrade: a sentence, its waves, moves where they are few, what stays old, and the bounds."""
+def show(
+    plan: Plan,
+    fleet: Fleet,
+    asked: Sequence[HostId],
+    *,
+    driver: str,
+    show_all: bool,
+    screen: Screen | None = None,
+) -> None:
+    """Tell an upgrade: a sentence, its waves, moves where they are few, what stays old, and the bounds.
+
+    `asked`: the hosts to upgrade by name, of the fleet before the plan; none for all.
+    """
+    there = [fleet.hosts[host_id] for host_id in asked or fleet.hosts]
+    has_driver = any(host.has_manager and host.driver == driver for host in there)
     screen = screen or Screen()
-    _show_answer(screen, plan, driver)
+    _show_answer(screen, plan, driver, has_driver=has_driver)
     _show_waves(screen, plan, show_all=show_all)
     moves = [step for step in plan.steps if isinstance(step, MigrateStep)]
     if moves and (show_all or len(moves) <= MOST_MOVES_SHOWN):
@@ -29,7 +43,7 @@ def show(plan: Plan, *, driver: str, show_all: bool, screen: Screen | None = Non
         plan_view.show_bounds(screen, plan)
 
 
-def _show_answer(screen: Screen, plan: Plan, driver: str) -> None:
+def _show_answer(screen: Screen, plan: Plan, driver: str, *, has_driver: bool) -> None:
     upgraded = sum(isinstance(step, UpgradeStep) for step in plan.steps)
     old = [item.host for item in plan.stuck if item.vm is None]
     ways = Counter(step.how for step in plan.steps if isinstance(step, MigrateStep))
@@ -46,8 +60,13 @@ def _show_answer(screen: Screen, plan: Plan, driver: str) -> None:
                 BAD,
             )
         )
-    elif not upgraded:
+    elif not upgraded and plan.steps:
+        lifted = sum(isinstance(step, PinStep) for step in plan.steps)
+        screen.line(Cell(f"No host to upgrade; {count(lifted, 'pin')} lifted: {moved}.", GOOD))
+    elif not upgraded and has_driver:
         screen.line(Cell(f"Every host asked for runs {driver} already; nothing to do.", GOOD))
+    elif not upgraded:
+        screen.line(Cell("No host to upgrade.", GOOD))
     else:
         runs = count(upgraded, "host runs", "hosts run")
         screen.line(Cell(f"{runs} {driver}{after}: {moved}.", GOOD))

@@ -43,6 +43,7 @@ def install(root: str | None, as_json: bool) -> int:
 
     # Not resolved: a virtual environment's interpreter is a link.
     python = Path(sys.executable).absolute()
+    hook_files.require_running(python)
     return _tell(hook_files.install(Path(root or "/").absolute(), python), as_json=as_json)
 
 
@@ -86,9 +87,9 @@ def test(file: str, operation: str, settings: str | None, as_json: bool) -> int:
     from vgpu_migrate.cli.exit_status import NO
     from vgpu_migrate.errors import InputError
     from vgpu_migrate.files import read_bytes
-    from vgpu_migrate.vmm.domain_xml import parse_domain
+    from vgpu_migrate.vmm.domain_xml import LARGEST, parse_domain
 
-    data = read_bytes(file, what="a domain's XML")
+    data = read_bytes(file, what="a domain's XML", most=LARGEST)
     try:
         names = [one.text.strip() for one in parse_domain(data).named("name")]
     except InputError as error:

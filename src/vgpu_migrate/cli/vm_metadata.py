@@ -121,11 +121,11 @@ def _of_file(
     from vgpu_migrate.errors import InputError
     from vgpu_migrate.files import atomic_write, read_bytes
     from vgpu_migrate.vmm.domain_element import GuestState, SavedRecords, put_element
-    from vgpu_migrate.vmm.domain_xml import changed, parse_domain
+    from vgpu_migrate.vmm.domain_xml import LARGEST, changed, parse_domain
 
     if bool(records) != bool(output) or (records and not said["boot"]):
         raise click.UsageError("--record, --boot and -o go together")
-    data = read_bytes(file, what="a domain's XML (of a guest of libvirt: --connect URI)")
+    data = read_bytes(file, what="a domain's XML (of a guest of libvirt: --connect URI)", most=LARGEST)
     try:
         domain = parse_domain(data)
         if records and output:

@@ -13,7 +13,7 @@ from vgpu_migrate.cli.vm_driver import driver_settings, local_uri
 from vgpu_migrate.vmm.connection import Connection, connect
 from vgpu_migrate.vmm.hook_settings import HookSettings
 from vgpu_migrate.vmm.judgement import Judgement, Unjudged
-from vgpu_migrate.vmm.judges import Judge, judge_for
+from vgpu_migrate.vmm.judges import Judge, is_of_this_machine, judge_for
 from vgpu_migrate.vmm.libvirt_uri import parts_of
 from vgpu_migrate.vmm.move_look import Found, look_at_source, target_side
 from vgpu_migrate.vmm.move_picture import HookTrusted, Line, Picture, Wish
@@ -78,7 +78,8 @@ def looked_at(named: Sides, guest: str, wish: Wish) -> Iterator[Ready]:
             judge = judge_for((), named.target)
         with target_side(named.target, found) as (target, side):
             judged = _judged(found, judge, trusts_hook=named.trusts_hook)
-            picture = Picture(found.side, side, judged)
+            is_here = judge is not None and is_of_this_machine(judge)
+            picture = Picture(found.side, side, judged, is_judged_here=is_here)
             yield Ready(found, source, target, judge, picture, look(picture, wish))
 
 

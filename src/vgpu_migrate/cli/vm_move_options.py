@@ -11,6 +11,8 @@ from vgpu_migrate.cli.options import Decorator, json_option, single_option
 from vgpu_migrate.cli.vm_driver import connect_option, settings_option, socket_option
 
 MOST_CONNECTIONS = 255
+MOST_DOWNTIME_MS = 2_000_000
+"""QEMU's own limit."""
 
 _OF_BOTH: tuple[Decorator, ...] = (
     click.argument("guest", metavar="GUEST"),
@@ -53,7 +55,7 @@ _OF_A_TRANSFER: tuple[Decorator, ...] = (
         "--max-downtime",
         "max_downtime_ms",
         metavar="MS",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=MOST_DOWNTIME_MS),
         help="The longest that the guest may be stopped; by default what QEMU has set.",
     ),
     click.option(

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from vgpu_migrate.errors import InputError, Problem, UnknownNameError, nearest, quoted
+from vgpu_migrate.facts.drivers import DRIVER_PATTERN
 from vgpu_migrate.model.fleetfile import fleet_to_data, parse_fleet
 from vgpu_migrate.model.values import Fleet, HostId, VmId, VmState
 
@@ -111,6 +112,10 @@ VM_KEYS: Mapping[str, _Reader] = {
 """`version` and `migration` are of all its vgpus."""
 _MAY_BE_ABSENT = ("preset_range", "range", "memory_mib", "vcpus", "guest_driver", "version", "sriov")
 """Keys for which the word `none` takes the value away."""
+_DRIVERS = {
+    "driver": "wanted a host driver, such as 580.126.08",
+    "guest_driver": "wanted a guest driver, such as 580.126.09, or none",
+}
 _FIRST = ("driver", "guest_driver", "state")
 """Keys whose change does away with others, and so comes before them."""
 
@@ -143,6 +148,8 @@ def what_if(fleet: Fleet, changes: Sequence[Change], without: Sequence[str] = ()
         if (change.name, change.key) in seen:
             problems.append(Problem(f"{change.name}:{change.key}", "changed twice", "wanted it once"))
         seen.add((change.name, change.key))
+        if change.key in _DRIVERS and not _is_driver(change):
+            problems.append(Problem(str(change), "no driver's number", _DRIVERS[change.key]))
     if problems:
         raise InputError(problems, source=SOURCE)
     lost = _versionless(fleet)
@@ -152,6 +159,14 @@ def what_if(fleet: Fleet, changes: Sequence[Change], without: Sequence[str] = ()
             lost.discard(VmId(change.name))
     _take_away(fleet, data, without)
     return _without_versions(_parsed(data), lost)
+
+
+def _is_driver(change: Change) -> bool:
+    """Whether a value is a driver's number. A file may name a driver that is in no table; who types a change
+    has no list to copy from, and a slip would quietly make a driver of which nothing is known.
+    """
+    is_none = change.value == _NONE and change.key in _MAY_BE_ABSENT
+    return is_none or DRIVER_PATTERN.fullmatch(change.value) is not None
 
 
 class _Things:

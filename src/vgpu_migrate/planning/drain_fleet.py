@@ -88,7 +88,7 @@ def drain(
     plan, merged_notes, _ = merge(fleet, found.courses, Goal.DRAIN)
     movers = [vm for host_id in drained for vm in fleet.residents[host_id]]
     if defrag and plan.stuck:
-        merged_notes = (*merged_notes, _least_stuck(found.courses))
+        merged_notes = (*merged_notes, *_least_stuck(found.courses))
     notes = [*_unchecked(targets, movers), *_not_compared(fleet, plan), *merged_notes, *found.notes]
     return Planned(plan, tuple(notes), is_interrupted=found.cut is Cut.INTERRUPT)
 
@@ -144,14 +144,16 @@ def _targets(
     return [host_id for host_id in fleet.hosts if host_id in named], targets
 
 
-def _least_stuck(courses: Sequence[Course]) -> str:
-    """How many VMs are stuck, and how many are in every plan, as far as that is proved."""
+def _least_stuck(courses: Sequence[Course]) -> list[str]:
+    """How many VMs are stuck, and how many are in every plan; nothing where nothing of that is proved."""
     count = sum(len(course.stuck) for course in courses)
     least = sum(course.bounds.stuck or 0 for course in courses if course.stuck)
-    what = f"{count:,} VM{'s' if count > 1 else ''} stuck"
+    if not least:
+        return []
+    what = f"{count:,} VM{'s' if count > 1 else ''} stuck: no plan for these hosts leaves fewer"
     if count == least:
-        return f"{what}: no plan for these hosts leaves fewer, which is proved"
-    return f"{what}: no plan for these hosts leaves fewer than {least:,}, as far as proved in the time given"
+        return [f"{what}, which is proved"]
+    return [f"{what} than {least:,}, as far as proved in the time given"]
 
 
 def _not_compared(fleet: Fleet, plan: Plan) -> list[str]:

@@ -22,12 +22,16 @@ from vgpu_migrate.planning.classes import StateTable
 from vgpu_migrate.planning.fill import Seater
 from vgpu_migrate.planning.floor import UNLOCKED, Floor, Sharing, floor_of
 from vgpu_migrate.planning.moves import least_interruption, possible_ways
+from vgpu_migrate.planning.takers import Takers
 
 _THE_VM = "{vm}"
 """Stands for the VM's id until the answer for its likeness is given to it."""
 _ADVICE = "{advice}"
 """Stands for what depends on the VM's host."""
 _AS = {How.LIVE: "running", How.SLEEP: "suspended", How.HIBERNATE: "hibernated", How.COLD: "powered off"}
+
+_Likeness = tuple[int, VmState, States]
+"""Of VMs for which the same holds, but for what depends on their host."""
 
 
 class _Answer(NamedTuple):
@@ -52,7 +56,8 @@ class Explainer:
         self._hosts = hosts
         self._planned = planned
         self._domain = domain
-        self._answers: dict[tuple[int, VmState, States], _Answer] = {}
+        self._answers: dict[_Likeness, _Answer] = {}
+        self._could_take: dict[_Likeness, list[HostId]] = {}
 
     @cached_property
     def _before(self) -> Floor:
@@ -75,10 +80,12 @@ class Explainer:
     def explain(self, mover: Mover) -> Stuck:
         """The reason a mover stays, with evidence and remedies; worked out once for each likeness."""
         key = (mover.likeness, mover.vm.state, mover.vm.allow)
+        assert mover.vm.host is not None
+        if not self._before.gpus:
+            return self._nobody_receives(mover.vm, mover.vm.host, key)
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._answer(mover)
-        assert mover.vm.host is not None
         advice = "drain fewer hosts at once"
         if answer.takers <= {mover.vm.host}:
             advice = f"choose which VMs of {mover.vm.host} move"
@@ -138,23 +145,35 @@ class Explainer:
         )
         return found
 
-    def _nobody_receives(self, vm: Vm) -> str:
-        """What would help where no host of the domain may receive at all."""
-        could = [
-            host.id
-            for host in self._fleet.hosts.values()
-            if host.domain == self._domain and host.id != vm.host and host.schedulable and host.has_manager
-        ]
-        if not could:
-            return f"no other host of domain {self._domain} may receive: make one schedulable, or add one"
-        names = ", ".join(could[:3]) + (f" and {len(could) - 3} more" if len(could) > 3 else "")
-        return f"leave some host of domain {self._domain} to receive: {names} could, but may not in this plan"
+    def _nobody_receives(self, vm: Vm, host_id: HostId, likeness: _Likeness) -> Stuck:
+        """What would help where no gpu of the domain may receive at all."""
+        others = self._could_take.get(likeness)
+        if others is None:
+            others = self._could_take[likeness] = [host.id for host in self._takers.of(vm)]
+        could = [other for other in others if other != host_id]
+        domain = self._domain
+        if could:
+            names = ", ".join(could[:3]) + (f" and {len(could) - 3} more" if len(could) > 3 else "")
+            remedy = f"leave some host of domain {domain} to receive: {names} could, but may not in this plan"
+        elif any(host.id != host_id for host in self._takers.hosts):
+            boards = " and ".join(sorted({vgpu.type.board for vgpu in vm.vgpus}))
+            remedy = (
+                f"add a host with gpus of board {boards} that may take {vm.id} to domain {domain}: none may "
+                f"receive in this plan, and no other that is schedulable could take it as its owner allows"
+            )
+        else:
+            remedy = f"no other host of domain {domain} may receive: make one schedulable, or add one"
+        return Stuck(vm.id, host_id, StuckReason.NO_COMPATIBLE_HOST, (), (remedy,))
+
+    @cached_property
+    def _takers(self) -> Takers:
+        """The hosts of the domain that could receive, whether they may in this plan or not."""
+        there = [host for host in self._fleet.hosts.values() if host.domain == self._domain]
+        return Takers(self._fleet, [host for host in there if host.schedulable and host.has_manager])
 
     def _no_compatible_host(self, mover: Mover) -> _Answer:
         reason, vm = StuckReason.NO_COMPATIBLE_HOST, mover.vm
         misses = self._near_misses(vm)
-        if not misses:
-            return _Answer(reason, (), (self._nobody_receives(vm),))
         gpu, verdict = misses[0]
         boards = sorted({vgpu.type.board for vgpu in vm.vgpus} - {at.board.key for at, _ in misses})
         if boards:
@@ -208,16 +227,12 @@ class Explainer:
         remedy = f"add a host without a VM of {groups}, or take {_THE_VM} out of the group"
         piece = StuckEvidence(
             rule="anti-affinity",
-            seen={"groups": groups, "host": host_id, "there": names},
+            seen={"groups": groups, "host with room": host_id, "there": names},
             basis="fleet",
             source="fleet file, anti_affinity",
             remedy=remedy.replace(_THE_VM, "it"),
         )
-        return _Answer(
-            StuckReason.ANTI_AFFINITY,
-            (piece,),
-            (f"{host_id} has room, but holds {names} of {groups}", remedy),
-        )
+        return _Answer(StuckReason.ANTI_AFFINITY, (piece,), (remedy,))
 
     def _blocked(self, mover: Mover, gpu: Gpu) -> _Answer:
         evidence, remedies = self._no_room(mover, self._planned)

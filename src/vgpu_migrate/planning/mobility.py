@@ -16,7 +16,7 @@ import msgspec
 
 from vgpu_migrate import facts
 from vgpu_migrate.compat import GpuTraits, VgpuTraits, check, gpu_traits
-from vgpu_migrate.model import Gpu, Host, Profile, VersionRange
+from vgpu_migrate.model import Gpu, Host, HostId, Profile, VersionRange
 
 
 def mobility_groups(hosts: Sequence[Host], profile: Profile) -> list[list[Host]]:
@@ -107,7 +107,6 @@ def parts_of(group: Sequence[Host]) -> list[list[Host]]:
     A host that would suit several parts goes to the first where it narrows nothing, else to that with the
     newest versions. Hosts that narrow nothing anywhere go with the first part.
     """
-    order = {host.id: number for number, host in enumerate(group)}
     narrowing = [host for host in group if host.schedulable and host.preset_range is not None]
     ends: list[int] = []
     for host in sorted(narrowing, key=lambda host: (preset_of(host).maximum, preset_of(host).minimum)):
@@ -122,15 +121,41 @@ def parts_of(group: Sequence[Host]) -> list[list[Host]]:
             cores = {n: common_range(parts[n]) for n in suits[host.id]}
             easy = [n for n, core in cores.items() if core is not None and preset_of(host).covers(core)]
             parts[easy[0] if easy else suits[host.id][-1]].append(host)
+    return _with_others(group, parts)
+
+
+def splits_of(group: Sequence[Host]) -> list[list[list[Host]]]:
+    """The ways to make two parts of a mobility group at an end of a preset range, each way once.
+
+    The schedulable hosts whose preset ranges end, or begin, up to there are the first part. Both parts have a
+    version in common. Hosts that narrow nothing go where they have a version of it, else to the first.
+    """
+    narrowing = [host for host in group if host.schedulable and host.preset_range is not None]
+    found: dict[frozenset[HostId], list[list[Host]]] = {}
+    for ends in (
+        [preset_of(host).maximum for host in narrowing],
+        [preset_of(host).minimum for host in narrowing],
+    ):
+        for most in sorted({*ends})[:-1]:
+            low = [host for host, end in zip(narrowing, ends, strict=True) if end <= most]
+            high = [host for host, end in zip(narrowing, ends, strict=True) if end > most]
+            if common_range(low) is not None and common_range(high) is not None:
+                found.setdefault(frozenset(host.id for host in low), _with_others(group, [low, high]))
+    return list(found.values())
+
+
+def _with_others(group: Sequence[Host], parts: Sequence[list[Host]]) -> list[list[Host]]:
+    """The parts of a group with its hosts that are in none, each in the group's order."""
+    there = {host.id for part in parts for host in part}
+    ranges = [common_range(part) for part in parts]
+    whole = [list(part) for part in parts]
     for host in group:
-        if host not in narrowing:
-            fits = [
-                n
-                for n, part in enumerate(parts)
-                if host.preset_range is not None and _overlap(common_range(part), host.preset_range)
-            ]
-            parts[fits[0] if fits else 0].append(host)
-    return [sorted(part, key=lambda host: order[host.id]) for part in parts]
+        if host.id not in there:
+            preset = host.preset_range
+            fits = [n for n, known in enumerate(ranges) if preset is not None and _overlap(known, preset)]
+            whole[fits[0] if fits else 0].append(host)
+    order = {host.id: number for number, host in enumerate(group)}
+    return [sorted(part, key=lambda host: order[host.id]) for part in whole]
 
 
 def preset_of(host: Host) -> VersionRange:

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from vgpu_migrate import facts
 from vgpu_migrate.compat import GpuTraits, check, combine, gpu_traits, vgpu_traits
 from vgpu_migrate.model import Fleet, Gpu, GpuId, Host, HostId, Profile, VersionRange, Vm
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.planfile import (
     PinStep,
     Stuck,
@@ -75,7 +77,7 @@ def pin_domain(fleet: Fleet, ask: PinAsk) -> Course:
         pool.roll()
     writer = _PinWriter(wanted)
     writer.write([(pool.first, pool.result.yard) for pool in pools if pool.result is not None])
-    stuck = tuple([item for pool in pools for item in _stuck_of(pool)])
+    stuck = tuple([item for pool in pools for item in _stuck_of(pool, wanted)])
     return Course(ask.domain, tuple(writer.steps), stuck, _bounds(fleet, pools, order))
 
 
@@ -83,7 +85,7 @@ class _PinWriter(StepWriter):
     """Writes a pin where the rolling would write an upgrade."""
 
     def __init__(self, wanted: Mapping[HostId, VersionRange]) -> None:
-        super().__init__("", in_order=False)
+        super().__init__("")
         self._wanted = wanted
 
     def upgrade(self, host: Host, wave: int, after: Iterable[int]) -> None:
@@ -141,7 +143,7 @@ def _bounds(fleet: Fleet, pools: Sequence[Pool], order: UpgradeAsk) -> CourseBou
     return msgspec.structs.replace(bounds, waves=0, out_s=())
 
 
-def _stuck_of(pool: Pool) -> Iterator[Stuck]:
+def _stuck_of(pool: Pool, wanted: Mapping[HostId, VersionRange]) -> Iterator[Stuck]:
     """The hosts of a pool that are not pinned, each after those of its VMs that keep it so."""
     assert pool.result is not None
     yard = pool.result.yard
@@ -162,12 +164,38 @@ def _stuck_of(pool: Pool) -> Iterator[Stuck]:
         remedy = f"add a host with gpus of its board, or take VMs off {name}, and plan again"
         reason = StuckReason.NO_CAPACITY
         if held:
-            names = ", ".join(vm.id for vm in held[:3]) + (f" and {len(held) - 3} more" if held[3:] else "")
-            seen = {"VMs that no pinned host may take": names, **seen}
-            remedy = f"shut down or reboot {names} while {name} is empty of others, pin it, and plan again"
+            seen = {"VMs that no pinned host may take": _some(held), **seen}
+            remedy = _started_anew(name, held, len(yard.there[host]) - len(held), wanted[name])
             reason = StuckReason.NO_COMPATIBLE_HOST
         piece = StuckEvidence("pin", seen, "fleet", "counted in the fleet file", remedy)
         yield Stuck(None, name, reason, (piece,), (remedy,))
+
+
+def _started_anew(host_id: HostId, held: Sequence[Vm], others: int, known: VersionRange) -> str:
+    """What empties a host of those that no pinned host may take: only a VM that is off holds no vgpu, and
+    one that starts under the range gets a version of it, if its guest driver has one.
+    """
+    count = f" ({len(held)} VMs)" if len(held) > 1 else ""
+    them = "them" if len(held) > 1 else "it"
+    first = f"move the others off {host_id}, " if others else ""
+    text = f"{first}shut down {_some(held)}{count}, pin the empty host, and start {them} again"
+    lost = [vm for vm in held if not _would_load(vm, known)]
+    if lost:
+        whose = "their guest drivers" if len(lost) > 1 else "its guest driver"
+        text += f"; {_some(lost)} would not load there: upgrade or change {whose} first"
+    return text
+
+
+def _would_load(vm: Vm, known: VersionRange) -> bool:
+    """Whether a guest driver has a version in a range, as far as is known."""
+    if vm.guest_driver is None or facts.guest_driver(vm.guest_driver).maximum is None:
+        return True
+    return fresh_version(vm.guest_driver, known) is not None
+
+
+def _some(vms: Sequence[Vm]) -> str:
+    names = [vm.id for vm in vms]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
 def _stranded(pool: Pool, vm: Vm, host_id: HostId) -> Stuck:

@@ -23,11 +23,10 @@ from enum import StrEnum
 
 import msgspec
 
-from vgpu_migrate import facts
 from vgpu_migrate.compat import classify, rules
 from vgpu_migrate.model import Fleet, GpuId, Host, HostId, VersionRange, Vm, VmId
-from vgpu_migrate.model.negotiation import negotiate
-from vgpu_migrate.planning.mobility import common_range, mobility_groups, parts_of, preset_of
+from vgpu_migrate.model.negotiation import fresh_version
+from vgpu_migrate.planning.mobility import common_range, mobility_groups, parts_of, preset_of, splits_of
 
 
 class Why(StrEnum):
@@ -101,6 +100,10 @@ class PinGroup:
     part: int
     """Which part of a mobility group it is, from 1; of one that one range serves, 1."""
     parts: int
+    split: tuple[PinGroup, ...] = ()
+    """Two groups in its place, each with a wider range, of those that strand fewest VMs between them; empty
+    where none strands fewer. VMs do not move live between the two wherever they boot.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ def recommend(fleet: Fleet, domain: str | None = None) -> Recommendation:
                 parts = parts_of(group)
                 found += [_Part(hosts, number, len(parts)) for number, hosts in enumerate(parts, 1)]
     groups = [_group_of(part) for part in found]
-    return _with_stranded(fleet, groups)
+    told = _with_stranded(fleet, groups)
+    return replace(told, groups=tuple([_with_split(fleet, group) for group in told.groups]))
 
 
 def pinned(fleet: Fleet, wanted: Mapping[HostId, VersionRange]) -> Fleet:
@@ -200,6 +204,32 @@ def _hosts_at(hosts: Sequence[Host], common: VersionRange | None, *, lowest: boo
     return tuple(there) if len(there) < len(hosts) else ()
 
 
+# Two ranges in the place of one.
+
+
+def _with_split(fleet: Fleet, group: PinGroup) -> PinGroup:
+    """A group with the best split where it strands somebody.
+
+    Every split of the schedulable hosts at an end of their preset ranges is tried: those that end, or begin,
+    up to there, and the others. Fewest stranded comes first, then fewest whose version is lowered.
+    """
+    if not group.stranded:
+        return group
+    hosts = [fleet.hosts[host_id] for host_id in group.hosts]
+    own = {host.id: host for host in hosts}
+    vms = {vm.id: vm for vm in fleet.vms.values() if vm.host in own}
+    here = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, own, vms)
+    best: tuple[PinGroup, ...] = ()
+    least = len(group.stranded), -1
+    for parts in splits_of(hosts):
+        pair = [_group_of(_Part(part, number, len(parts))) for number, part in enumerate(parts, 1)]
+        found = _with_stranded(here, pair).groups
+        cost = sum(len(one.stranded) for one in found), sum(one.lowered for one in found)
+        if cost < least:
+            best, least = found, cost
+    return replace(group, split=best)
+
+
 # Whom it strands.
 
 
@@ -221,7 +251,8 @@ def _with_stranded(fleet: Fleet, groups: Sequence[PinGroup]) -> Recommendation:
         if vm.host not in wanted:
             continue
         number, why = group_of[vm.host], judge.why(vm, vm.host)
-        before, after = _fresh(vm, fleet.hosts[vm.host].range_in_force), _fresh(vm, wanted[vm.host])
+        before = fresh_version(vm.guest_driver, fleet.hosts[vm.host].range_in_force)
+        after = fresh_version(vm.guest_driver, wanted[vm.host])
         if why is not None:
             held = max((v.vgpu_version for v in vm.vgpus if v.vgpu_version is not None), default=None)
             found[number].append(Stranded(vm.id, vm.host, why, held, after))
@@ -244,13 +275,6 @@ def _one_of_each(hosts: Collection[HostId], wanted: Mapping[HostId, VersionRange
     for host_id in hosts:
         first.setdefault(wanted[host_id], host_id)
     return list(first.values())
-
-
-def _fresh(vm: Vm, known: VersionRange | None) -> int | None:
-    if vm.guest_driver is None:
-        return None
-    guest = facts.guest_driver(vm.guest_driver)
-    return negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=known)
 
 
 class _Judge:

@@ -6,19 +6,22 @@ A remedy that changes nothing is not given. One that could not be tried any more
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from vgpu_migrate import facts
 from vgpu_migrate.model import Fleet, GpuId, Host, HostId, Vm, VmId, VmState
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.planfile import Stuck, StuckReason
 from vgpu_migrate.planning.moves import WAYS, possible_ways
+from vgpu_migrate.planning.takers import Takers
 
 UNVERIFIED = "not verified: the effort for that is used up"
 MOST_HOSTS_TRIED = 3
 """How many hosts that may not receive are tried, one by one."""
+MOST_MODELS_TRIED = 3
+"""How many sorts of hosts are tried as the one host more."""
 
 Replan = Callable[[Fleet, Sequence[HostId], bool], Sequence[Stuck]]
 """Who is stuck with this fleet, these hosts that may receive, and defragmentation or not."""
@@ -35,10 +38,13 @@ class Situation(NamedTuple):
 
 
 class _Remedy(NamedTuple):
+    """`text`: what to do, without the VM; `is_of_vm`: that is for one VM, whose name ends the sentence."""
+
     text: str
     fleet: Fleet
     targets: Sequence[HostId]
     defrag: bool
+    is_of_vm: bool = False
 
 
 def with_remedies(now: Situation, stuck: Sequence[Stuck], replan: Replan, effort: int) -> tuple[Stuck, ...]:
@@ -79,52 +85,88 @@ class _Trial:
         self._before = {item.vm for item in stuck}
         self._replan = replan
         self._effort = effort
-        self._known: dict[str, frozenset[VmId | None] | None] = {}
+        self._known: dict[tuple[str, VmId | None], frozenset[VmId | None] | None] = {}
 
     def remedies(self, example: Vm, vm: Vm, item: Stuck) -> Iterator[str]:
         """The remedies for a VM, those that help and those not tried; tried with one of its kind."""
-        for remedy in _remedies(self._now, example, item.reason):
-            after = self._after(remedy)
-            text = remedy.text.replace(example.id, vm.id) if example.id != vm.id else remedy.text
-            if after is None:
-                yield f"{text} ({UNVERIFIED})"
-            elif example.id not in after and len(after) < len(self._before):
-                fewer = len(self._before) - len(after)
-                yield f"{text} (verified: {fewer:,} of {len(self._before):,} stuck would move)"
+        for remedy in self._single(example, item.reason):
+            said = self._said(remedy, example, vm)
+            if said is not None:
+                yield said
+        for remedy in self._one_host_more(example):
+            said = self._said(remedy, example, vm)
+            if said is not None:
+                yield said
+                return
 
-    def _after(self, remedy: _Remedy) -> frozenset[VmId | None] | None:
-        if remedy.text not in self._known:
+    def _said(self, remedy: _Remedy, example: Vm, vm: Vm) -> str | None:
+        """A remedy in words for a VM, with what came of it for the example; None where it does not help."""
+        after = self._after(remedy, example)
+        text = f"{remedy.text} {vm.id}" if remedy.is_of_vm else remedy.text
+        if after is None:
+            return f"{text} ({UNVERIFIED})"
+        if example.id in after or len(after) >= len(self._before):
+            return None
+        fewer = len(self._before) - len(after)
+        return f"{text} (verified: {fewer:,} of {len(self._before):,} stuck would move)"
+
+    def _after(self, remedy: _Remedy, example: Vm) -> frozenset[VmId | None] | None:
+        key = (remedy.text, example.id if remedy.is_of_vm else None)
+        if key not in self._known:
             cost = len(remedy.fleet.vms)
             if cost > self._effort:
-                self._known[remedy.text] = None
+                self._known[key] = None
             else:
                 self._effort -= cost
                 left = self._replan(remedy.fleet, remedy.targets, remedy.defrag)
-                self._known[remedy.text] = frozenset(item.vm for item in left)
-        return self._known[remedy.text]
+                self._known[key] = frozenset(item.vm for item in left)
+        return self._known[key]
 
+    # What could help, cheapest first.
 
-def _remedies(now: Situation, vm: Vm, reason: StuckReason) -> Iterator[_Remedy]:
-    """What could help a VM, cheapest first."""
-    fleet, targets, defrag = now.fleet, now.targets, now.has_defrag
-    if not defrag and reason is not StuckReason.NO_COMPATIBLE_HOST:
-        yield _Remedy("let VMs of other hosts make room", fleet, targets, True)
-    for way in WAYS:
-        if way.state & possible_ways(vm.state) and not way.state & vm.allow:
-            willing = replace(vm, allow=vm.allow | way.state)
-            yield _Remedy(f"allow {way} for {vm.id}", _with(fleet, willing), targets, defrag)
-    rebooted = _rebooted(fleet, vm)
-    if rebooted is not None:
-        yield _Remedy(f"guest reboot of {vm.id}", _with(fleet, rebooted), targets, defrag)
-    for host in _could_receive(now)[:MOST_HOSTS_TRIED]:
-        yield _Remedy(f"let {host} receive", fleet, [*targets, host], defrag)
-    like = _host_with_board(now, vm)
-    if like is not None:
-        one_more = empty_copy(like, fleet)
-        text = f"one empty {vm.vgpus[0].type.board} host more in domain {now.domain}, like {like.id}"
-        hosts = {**fleet.hosts, one_more.id: one_more}
-        larger = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, hosts, fleet.vms)
-        yield _Remedy(text, larger, [*targets, one_more.id], defrag)
+    def _single(self, vm: Vm, reason: StuckReason) -> Iterator[_Remedy]:
+        """What could help a VM without another host."""
+        fleet, targets, defrag = self._now.fleet, self._now.targets, self._now.has_defrag
+        if not defrag and reason is not StuckReason.NO_COMPATIBLE_HOST:
+            yield _Remedy("let VMs of other hosts make room", fleet, targets, True)
+        for way in WAYS:
+            if way.state & possible_ways(vm.state) and not way.state & vm.allow:
+                willing = replace(vm, allow=vm.allow | way.state)
+                yield _Remedy(f"allow {way} for", _with(fleet, willing), targets, defrag, is_of_vm=True)
+        rebooted = _rebooted(fleet, vm)
+        if rebooted is not None:
+            yield _Remedy("guest reboot of", _with(fleet, rebooted), targets, defrag, is_of_vm=True)
+        could = [host.id for host in self._not_asked.of(vm)]
+        for host_id in could[:MOST_HOSTS_TRIED]:
+            yield _Remedy(f"let {host_id} receive", fleet, [*targets, host_id], defrag)
+
+    def _one_host_more(self, vm: Vm) -> Iterator[_Remedy]:
+        """Empty hosts like those that the rules leave to a VM: one that helps is enough."""
+        now, fleet = self._now, self._now.fleet
+        boards = " and ".join(sorted({vgpu.type.board for vgpu in vm.vgpus}))
+        for like in self._models.models(vm)[:MOST_MODELS_TRIED]:
+            one_more = empty_copy(like, fleet)
+            text = f"one empty {boards} host more in domain {now.domain}, like {like.id}"
+            hosts = {**fleet.hosts, one_more.id: one_more}
+            larger = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, hosts, fleet.vms)
+            yield _Remedy(text, larger, [*now.targets, one_more.id], now.has_defrag)
+
+    @cached_property
+    def _not_asked(self) -> Takers:
+        """Hosts that could receive, but may not in this plan."""
+        taken = {*self._now.targets, *self._now.drained}
+        return Takers(self._now.fleet, [h for h in self._of_domain if h.id not in taken and h.schedulable])
+
+    @cached_property
+    def _models(self) -> Takers:
+        """Hosts that one more could be like: those that may receive, those that are drained, others."""
+        first = [self._now.fleet.hosts[name] for name in (*self._now.targets, *self._now.drained)]
+        named = {host.id for host in first}
+        return Takers(self._now.fleet, first + [h for h in self._of_domain if h.id not in named])
+
+    @cached_property
+    def _of_domain(self) -> list[Host]:
+        return [host for host in self._now.fleet.hosts.values() if host.domain == self._now.domain]
 
 
 def _with(fleet: Fleet, vm: Vm) -> Fleet:
@@ -136,9 +178,7 @@ def _rebooted(fleet: Fleet, vm: Vm) -> Vm | None:
     """A VM after a reboot of its guest, None where that changes nothing that is known."""
     if vm.guest_driver is None or vm.host is None or vm.state not in (VmState.RUNNING, VmState.PAUSED):
         return None
-    guest = facts.guest_driver(vm.guest_driver)
-    host_range = fleet.hosts[vm.host].range_in_force
-    version = negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host_range)
+    version = fresh_version(vm.guest_driver, fleet.hosts[vm.host].range_in_force)
     if version is None or all(vgpu.vgpu_version == version for vgpu in vm.vgpus):
         return None
     return with_version(vm, version)
@@ -147,29 +187,6 @@ def _rebooted(fleet: Fleet, vm: Vm) -> Vm | None:
 def with_version(vm: Vm, version: int) -> Vm:
     """A VM whose guest has negotiated another vGPU version."""
     return replace(vm, vgpus=tuple(replace(vgpu, vgpu_version=version) for vgpu in vm.vgpus))
-
-
-def _could_receive(now: Situation) -> list[HostId]:
-    """Hosts that could receive, but may not in this plan."""
-    taken = {*now.targets, *now.drained}
-    return [
-        host.id
-        for host in now.fleet.hosts.values()
-        if host.domain == now.domain and host.id not in taken and host.schedulable and host.has_manager
-    ]
-
-
-def _host_with_board(now: Situation, vm: Vm) -> Host | None:
-    """A host of the domain with gpus for a VM's vgpus: one that may receive, else one that is drained."""
-    board = vm.vgpus[0].type.board
-    is_mig = vm.vgpus[0].type.is_mig_backed
-    for host_id in (*now.targets, *now.drained):
-        host = now.fleet.hosts[host_id]
-        if host.has_manager and any(
-            gpu.board.key == board and gpu.is_vgpu_host and bool(gpu.mig) is is_mig for gpu in host.gpus
-        ):
-            return host
-    return None
 
 
 def empty_copy(host: Host, fleet: Fleet) -> Host:

@@ -8,7 +8,6 @@ room, the whole drain is planned, in which VMs of other hosts move out of the wa
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -16,7 +15,6 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
-from vgpu_migrate import facts
 from vgpu_migrate.compat import check, combine, gpu_traits, vgpu_traits
 from vgpu_migrate.model import Fleet, Gpu, Host, HostId, Vm, VmId, VmState
 from vgpu_migrate.model.planfile import MigrateStep, StuckReason
@@ -26,9 +24,10 @@ from vgpu_migrate.planning.cast import Mover, cast_of, ways_of
 from vgpu_migrate.planning.classes import StateTable, state_table
 from vgpu_migrate.planning.drain_hosts import DrainAsk, drain_domain
 from vgpu_migrate.planning.fill import Seater
-from vgpu_migrate.planning.floor import Floor, capacity, floor_of
+from vgpu_migrate.planning.floor import Floor, floor_of
 from vgpu_migrate.planning.moves import possible_ways
 from vgpu_migrate.planning.place import Effort, place
+from vgpu_migrate.planning.spare import Spare, shortage, spare_gpus
 from vgpu_migrate.planning.tasks import sub_fleets
 
 ATTEMPTS = 100
@@ -38,7 +37,10 @@ NODES = 2_000
 MOST_OPENED = 4
 """How many hosts of a domain that are not schedulable are tried as the one change."""
 
-_ROOM = (StuckReason.NO_CAPACITY, StuckReason.BLOCKED_BY_OTHERS, StuckReason.ANTI_AFFINITY)
+_GPUS = (StuckReason.NO_CAPACITY, StuckReason.BLOCKED_BY_OTHERS)
+"""Where more gpus could be what is missing."""
+_ROOM = (*_GPUS, StuckReason.ANTI_AFFINITY)
+"""Where it could help that others move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +54,10 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
-class Spare:
-    """So many empty gpus of a board more, on hosts set up as those there are."""
-
-    board: str
-    gpus: int
-
-
-@dataclass(frozen=True, slots=True)
 class HostResilience:
     """Whether a host can be drained live now.
 
-    `spare`: with it all those without room would find some; empty where room is not all that is missing.
+    `spare`: with it all those without room would find some; empty where gpus are not all that is missing.
     `change`: one change that was tried, and with which it can be drained.
     """
 
@@ -155,12 +149,14 @@ class _Domain:
                 cast = self._cast(residents)
                 with _Closed(self._open, host.id, self._closed):
                     left = self._left(self._open, cast)
-                    obstacles = tuple([self._obstacle(mover, cast) for mover in left])
+                    short: dict[VmId, str] = {}
+                    obstacles = tuple([self._obstacle(mover, cast, short) for mover in left])
                     clear(self._open, cast)
                 if obstacles and self._defrag and all(one.reason in _ROOM for one in obstacles):
-                    obstacles, left, others = self._with_room_made(host, cast, obstacles, left)
+                    obstacles, left, others = self._with_room_made(host, cast, obstacles, left, short)
                 if obstacles:
-                    spare = _spare(left, obstacles)
+                    is_room = all(one.reason in _GPUS for one in obstacles)
+                    spare = spare_gpus(left) if is_room and not short else ()
                     change = self._change(host, cast, left, obstacles)
             yield HostResilience(host.id, self._domain, len(residents), others, obstacles, spare, change)
 
@@ -172,7 +168,12 @@ class _Domain:
         return Fleet(fleet.revision, fleet.settings, fleet.domain_settings, fleet.hosts, vms)
 
     def _with_room_made(
-        self, host: Host, cast: Sequence[Mover], obstacles: tuple[Obstacle, ...], left: list[Mover]
+        self,
+        host: Host,
+        cast: Sequence[Mover],
+        obstacles: tuple[Obstacle, ...],
+        left: list[Mover],
+        short: Mapping[VmId, str],
     ) -> tuple[tuple[Obstacle, ...], list[Mover], int]:
         """Who cannot leave if VMs of other hosts move, and, where all can, how many of those do."""
         targets = tuple([other.id for other in self._open.hosts if other.id != host.id])
@@ -195,7 +196,8 @@ class _Domain:
         fewer = []
         for item, mover in zip(course.stuck, still, strict=True):
             types = ", ".join(vgpu.type.short for vgpu in mover.vm.vgpus)
-            detail = f"no room for {types}, even if VMs of other hosts move out of the way"
+            but = short.get(mover.vm.id, "")
+            detail = f"no room for {types}, even if VMs of other hosts move out of the way{but}"
             fewer.append(Obstacle(mover.vm.id, item.reason, (), detail))
         return tuple(fewer), still, 0
 
@@ -211,16 +213,13 @@ class _Domain:
 
     # What forbids it. All others of the host are on the floor.
 
-    def _obstacle(self, mover: Mover, cast: Sequence[Mover]) -> Obstacle:
+    def _obstacle(self, mover: Mover, cast: Sequence[Mover], short: dict[VmId, str]) -> Obstacle:
+        """What keeps a VM on its host; `short` is told who finds gpus, but no memory or vcpus beside them."""
         vm = self._fleet.vms[mover.vm.id]
         able = self._able(vm, possible_ways(vm.state) & _as_it_is(vm))
         if vm.state is VmState.BOOTING:
-            return Obstacle(
-                vm.id,
-                StuckReason.NO_COMPATIBLE_HOST,
-                ("guest-info",),
-                "it is booting: ask again when it is up",
-            )
+            detail = "it is booting: ask again when it is up"
+            return Obstacle(vm.id, StuckReason.NO_COMPATIBLE_HOST, ("guest-info",), detail)
         if not able:
             rules, detail = self._nearest(vm)
             return Obstacle(vm.id, StuckReason.NO_COMPATIBLE_HOST, rules, detail)
@@ -231,18 +230,24 @@ class _Domain:
         types = ", ".join(vgpu.type.short for vgpu in vm.vgpus)
         mates = [other for other in cast if other.number in self._open.placed]
         before = {other.number: self._open.take(other) for other in mates}
-        alone = Seater(self._open).seat(mover)
+        seater = Seater(self._open)
+        alone = seater.seat(mover)
+        missing = None if alone is not None else shortage(seater, mover)
         for other in mates:
             self._open.put(other, before[other.number])
         if alone is not None:
-            detail = f"{types}: the others of its host take the room that it could have"
+            missing = shortage(seater, mover)
+        but = f": {missing}" if missing else ""
+        if missing:
+            short[vm.id] = but
+        if alone is not None:
+            detail = f"{types}: the others of its host take the room that it could have{but}"
             return Obstacle(vm.id, StuckReason.BLOCKED_BY_OTHERS, (), detail)
         if mover.groups and Seater(self._open).seat(changed(mover, groups=())) is not None:
             names = ", ".join(mover.groups)
             return Obstacle(vm.id, StuckReason.ANTI_AFFINITY, (), f"others of {names} are in its way")
-        return Obstacle(
-            vm.id, StuckReason.NO_CAPACITY, (), f"no room for {types} on any host that may take it"
-        )
+        detail = f"no room for {types} on any host that may take it{but}"
+        return Obstacle(vm.id, StuckReason.NO_CAPACITY, (), detail)
 
     def _able(self, vm: Vm, wanted: States) -> bool:
         """Whether some open gpu may take each vgpu of a VM, room and owner apart."""
@@ -340,14 +345,3 @@ class _Closed:
 def _as_it_is(vm: Vm) -> States:
     """The way to move that leaves a VM as it is."""
     return States.SLEEP if vm.state is VmState.SLEEPING else States.LIVE
-
-
-def _spare(left: Sequence[Mover], obstacles: Sequence[Obstacle]) -> tuple[Spare, ...]:
-    """Empty gpus on which those without room would fit, one type to a gpu; none where more is missing."""
-    if any(one.reason not in (StuckReason.NO_CAPACITY, StuckReason.BLOCKED_BY_OTHERS) for one in obstacles):
-        return ()
-    counts = Counter(row for mover in left for row in mover.types)
-    gpus: Counter[str] = Counter()
-    for row, number in counts.items():
-        gpus[facts.vgpu_type_by_row(row).board] += -(-number // capacity(row))
-    return tuple([Spare(board, number) for board, number in sorted(gpus.items())])

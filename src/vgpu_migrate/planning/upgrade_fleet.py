@@ -14,8 +14,9 @@ from vgpu_migrate.model import Fleet, HostId
 from vgpu_migrate.model.planfile import Goal, MigrateStep, Stuck, StuckReason, UpgradeStep
 from vgpu_migrate.planning.coordinator import ALONE, Courses, Cut, Terms, plan_domains
 from vgpu_migrate.planning.course import Course, CourseBounds
-from vgpu_migrate.planning.merge import Planned, merge
+from vgpu_migrate.planning.merge import Planned, merge, some_names
 from vgpu_migrate.planning.rolling import Pins, UpgradeAsk, plan_domain
+from vgpu_migrate.planning.rolling.downgrades import is_downgrade
 from vgpu_migrate.planning.rolling.shares import split
 from vgpu_migrate.planning.tasks import DomainPlanner, Task, answer_task, sub_fleets
 
@@ -47,8 +48,8 @@ def upgrade(
         driver: the host driver to install.
         hosts: the hosts to upgrade; None: all. Those that have it already are left as they are.
         max_unavailable: the most hosts out of service at once.
-        waves: the most hosts in the first, second, … wave; the last holds for all further ones. The
-            upgrades of a wave then wait for those of the wave before, within a domain.
+        waves: the most hosts in the first, second, … wave; the last holds for all further ones. All work of
+            a wave then waits for the upgrades of the wave before, in all domains.
         pins: whether upgraded hosts get an administrator's range until none is old.
         lifts: hosts that have the driver, pinned by an earlier plan: lifted when no host is old.
         remedies: how many VMs may be planned anew to find out what would free hosts that stay old.
@@ -56,7 +57,7 @@ def upgrade(
 
     Raises:
         UnknownNameError: the fleet has no such host.
-        InputError: what is asked makes no sense.
+        InputError: what is asked makes no sense, such as a host by name that has no vGPU Manager.
         OutsideError: the place to plan in cannot be reached.
     """
     _check(fleet, driver, hosts, max_unavailable, waves)
@@ -76,7 +77,6 @@ def upgrade(
             hosts=tuple([host.id for host in asked if host.domain == domain]),
             wave_sizes=own,
             cycle=max(1, len(own) - len(waves)),
-            in_order=bool(waves),
             max_unavailable=max_unavailable,
             pins=pins,
             lifts=tuple([host.id for host in asked if host.domain == domain and host.id in lifts]),
@@ -90,10 +90,23 @@ def upgrade(
         )
         tasks.append(Task(domain, parts[domain], quick, ask))
     found = _quickened(tasks, plan_domains(UPGRADING, tasks, terms), terms)
-    planned = merge(fleet, found.courses, Goal.UPGRADE, max_unavailable=max_unavailable)
-    says = (*_waves_note(found.courses), *_time_note(fleet, found.courses, planned))
+    planned = merge(fleet, found.courses, Goal.UPGRADE, max_unavailable=max_unavailable, wave_sizes=waves)
+    says = (
+        *_downgrades(fleet, planned),
+        *_waves_note(found.courses),
+        *_time_note(fleet, found.courses, planned),
+    )
     notes = (*planned.notes, *says, *found.notes)
     return Planned(planned.plan, notes, is_interrupted=found.cut is Cut.INTERRUPT)
+
+
+def _downgrades(fleet: Fleet, planned: Planned) -> Iterator[str]:
+    steps = [step for step in planned.plan.steps if isinstance(step, UpgradeStep)]
+    down = {step.host for step in steps if is_downgrade(fleet.hosts[step.host], step.driver)}
+    if down:
+        goes = "host goes" if len(down) == 1 else "hosts go"
+        names = some_names([host_id for host_id in fleet.hosts if host_id in down])
+        yield f"{len(down):,} {goes} to an older driver: {names}"
 
 
 def _work(terms: Terms, domains: int) -> float:
@@ -254,7 +267,10 @@ def _check(
     for host_id in hosts or ():
         if host_id not in fleet.hosts:
             raise UnknownNameError("host", host_id, fleet.hosts)
-    problems = []
+    wanted = "wanted a host with a vGPU Manager: there is no driver to upgrade"
+    problems = [
+        Problem("host", host_id, wanted) for host_id in hosts or () if not fleet.hosts[host_id].has_manager
+    ]
     if not DRIVER_PATTERN.fullmatch(driver):
         problems.append(Problem("driver", driver, "wanted a host driver, such as 580.126.08"))
     if hosts is not None and not hosts:

@@ -34,8 +34,6 @@ class UpgradeAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Empty: no limit."""
     cycle: int = 1
     """How many of the last wave sizes repeat for ever; of those, some are not 0."""
-    in_order: bool = False
-    """Whether the upgrades of a wave wait for all of the wave before, as canaries want it."""
     max_unavailable: int | None = None
     """Most hosts out of service at once: no wave is larger."""
     pins: Pins = Pins.AUTO

@@ -36,7 +36,8 @@ class PoolFigures:
         self.loads = [len(yard.there[host]) for host in self.wanted]
         """VMs by host to be upgraded."""
         self.has_kept = any(phase is Phase.KEPT for phase in yard.phase)
-        self.most_out = min(len(self.wanted), len(yard.hosts) - hosts_needed(yard, yard.movers))
+        needed = max(hosts_needed(yard, yard.movers), hosts_for_types(yard, yard.movers))
+        self.most_out = min(len(self.wanted), len(yard.hosts) - needed)
         """No more hosts can be empty at once."""
         gathered = [yard.movers[number] for number in sorted(homeless)]
         self.least_old = max(

@@ -57,7 +57,7 @@ def plan_domain(fleet: Fleet, ask: UpgradeAsk) -> Course:
             names = tuple([pool.first.hosts[host].id for host in kept])
             said = "the pinned range stays on {}: lift it when no host of their boards is old"
             remarks.append(Remark(said, names))
-    writer = StepWriter(ask.driver, in_order=ask.in_order)
+    writer = StepWriter(ask.driver)
     writer.write([(pool.first, pool.result.yard) for pool in pools if pool.result is not None])
     held = [each for pool in pools for each in held_of(pool, ask.driver)]
     bounds = domain_bounds(fleet, pools, ask)

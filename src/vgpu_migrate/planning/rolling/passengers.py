@@ -13,10 +13,9 @@ from operator import and_, or_
 
 import msgspec
 
-from vgpu_migrate import facts
 from vgpu_migrate.compat import vgpu_traits
 from vgpu_migrate.model import Gpu, GpuId, Profile, Vm, VmState
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.negotiation import fresh_version
 from vgpu_migrate.model.planfile import How
 from vgpu_migrate.planning.cast import NEVER, Mover, Ways, cast_of
 from vgpu_migrate.planning.moves import permitted_ways
@@ -64,13 +63,8 @@ class Passengers:
 
     def _arrived(self, vm: Vm, how: How, gpus: Sequence[GpuId]) -> Vm:
         fleet = self._guises.fleet
-        fresh = None
-        if how is How.COLD and vm.guest_driver is not None:
-            guest = facts.guest_driver(vm.guest_driver)
-            host = fleet.hosts[fleet.gpus[gpus[0]].host]
-            fresh = negotiate(
-                guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=host.range_in_force
-            )
+        host = fleet.hosts[fleet.gpus[gpus[0]].host]
+        fresh = fresh_version(vm.guest_driver, host.range_in_force)
         vgpus = tuple(
             [
                 msgspec.structs.replace(

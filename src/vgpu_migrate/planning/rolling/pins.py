@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vgpu_migrate import facts
 from vgpu_migrate.model import Host, VersionRange, Vm
-from vgpu_migrate.model.negotiation import negotiate
+from vgpu_migrate.model.negotiation import fresh_version
 
 
 def needs_pins(old: Sequence[Host], vms: Iterable[Vm], preset: VersionRange | None) -> bool:
@@ -15,8 +14,7 @@ def needs_pins(old: Sequence[Host], vms: Iterable[Vm], preset: VersionRange | No
     if preset is None or len(old) < 2 or not ranges:
         return False
     for driver in {vm.guest_driver for vm in vms if vm.guest_driver is not None}:
-        guest = facts.guest_driver(driver)
-        version = negotiate(guest_minimum=guest.minimum, guest_maximum=guest.maximum, host_range=preset)
+        version = fresh_version(driver, preset)
         if version is not None and any(version not in known for known in ranges):
             return True
     return False

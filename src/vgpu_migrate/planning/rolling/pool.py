@@ -11,6 +11,7 @@ from vgpu_migrate import facts
 from vgpu_migrate.model import Fleet, Host, HostId, VersionRange
 from vgpu_migrate.planning.rolling.ask import Pins, UpgradeAsk
 from vgpu_migrate.planning.rolling.bounds import PoolFigures, gpu_shares, never_empty
+from vgpu_migrate.planning.rolling.detours import straightened
 from vgpu_migrate.planning.rolling.guises import Guise, Guises, Phase
 from vgpu_migrate.planning.rolling.leapfrog import Leapfrog, Outcome, Task, Way, outcome
 from vgpu_migrate.planning.rolling.pins import needs_pins, pin_range
@@ -152,6 +153,7 @@ class Pool:
             yard.set_phase(host, Phase.STAYING)
         task = Task(frozenset(todo), self.stranded, self._wave_size, may_wait=self._patience)
         Leapfrog(yard, self.classes, task, way).run()
+        yard = straightened(self.first, yard)
         return Result(yard, outcome(yard))
 
     def roll(self) -> None:

@@ -42,12 +42,9 @@ class _Host:
 class StepWriter:
     """Writes the steps of several pools of one domain, with ids from 1."""
 
-    def __init__(self, driver: str, *, in_order: bool) -> None:
+    def __init__(self, driver: str) -> None:
         self.steps: list[Step] = []
         self._driver = driver
-        self._in_order = in_order
-        self._upgrades: dict[int, list[int]] = {}
-        """By wave, the steps that upgrade."""
 
     def write(self, pools: Sequence[tuple[Yard, Yard]]) -> None:
         """Write the acts of pools, each as it was at first and as it is in the end, wave by wave."""
@@ -67,13 +64,8 @@ class StepWriter:
 
     def upgrade(self, host: Host, wave: int, after: Iterable[int]) -> None:
         """Write an upgrade."""
-        waits = set(after)
-        earlier = [other for other in self._upgrades if other < wave]
-        if self._in_order and earlier:
-            waits.update(self._upgrades[max(earlier)])
-        number = self.next_id()
-        self._upgrades.setdefault(wave, []).append(number)
-        self.steps.append(UpgradeStep(number, wave, host.id, self._driver, 0.0, 0.0, tuple(sorted(waits))))
+        waits = tuple(sorted(set(after)))
+        self.steps.append(UpgradeStep(self.next_id(), wave, host.id, self._driver, 0.0, 0.0, waits))
 
 
 class _Pool:

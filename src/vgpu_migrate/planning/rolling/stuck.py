@@ -14,6 +14,7 @@ from vgpu_migrate.model.planfile import Stuck, StuckEvidence, StuckReason
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning.moves import least_interruption, possible_ways
 from vgpu_migrate.planning.remedies import empty_copy, with_version
+from vgpu_migrate.planning.rolling.downgrades import is_downgrade, remedy_of
 from vgpu_migrate.planning.rolling.guises import Guise
 from vgpu_migrate.planning.rolling.pool import Pool
 from vgpu_migrate.planning.rolling.remedies import Held, Remedy
@@ -37,7 +38,8 @@ def held_of(pool: Pool, driver: str) -> Iterator[Held]:
 def _stranded(yard: Yard, host: Host, vm: Vm, driver: str) -> Held:
     verdict = _nearest(yard, vm, host)
     possible = (verdict.states if verdict else States.NONE) & possible_ways(vm.state)
-    pieces = tuple([_as_evidence(piece) for piece in verdict.evidence]) if verdict else ()
+    is_down = is_downgrade(host, driver)
+    pieces = tuple([_as_evidence(piece, is_down=is_down) for piece in verdict.evidence]) if verdict else ()
     remedies = []
     how = least_interruption(possible)
     if how is not None:
@@ -101,6 +103,12 @@ def _by_version(host: Host, vm: Vm, driver: str) -> Iterator[Remedy]:
     elif _version(guest.minimum, guest.maximum, preset) is not None:
         text = f"start {vm.id} anew on an upgraded host: its guest driver {vm.guest_driver} loads there"
         yield Remedy(text)
+    elif guest.minimum is not None and guest.minimum > preset.maximum:
+        instead = "do not downgrade" if is_downgrade(host, driver) else "choose a newer host driver"
+        yield Remedy(
+            f"install an older guest driver for {vm.id}, or {instead}: {vm.guest_driver} has no version from "
+            f"{preset.minimum:#x} to {preset.maximum:#x}, which {driver} takes"
+        )
     else:
         yield Remedy(
             f"upgrade the guest driver of {vm.id}: {vm.guest_driver} has no version from "
@@ -135,8 +143,9 @@ def _host(pool: Pool, yard: Yard, host: int, stranded: list[Vm]) -> Held:
     return Held(Stuck(None, name, StuckReason.NO_CAPACITY, (piece,), ()), remedies)
 
 
-def _as_evidence(piece: Evidence) -> StuckEvidence:
-    return StuckEvidence(piece.rule, piece.seen, piece.basis, piece.source, piece.remedy, piece.by)
+def _as_evidence(piece: Evidence, *, is_down: bool) -> StuckEvidence:
+    remedy = remedy_of(piece.rule, piece.remedy, is_down=is_down)
+    return StuckEvidence(piece.rule, piece.seen, piece.basis, piece.source, remedy, piece.by)
 
 
 def _some(names: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import sys
@@ -14,26 +15,32 @@ from typing import BinaryIO
 from vgpu_migrate.errors import InputError, OutsideError, Problem
 
 STDIN = "-"
+_PIECE = 1 << 20
 _BAD_PATHS = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO})
 
 
-def read_bytes(path: str | Path, *, what: str = "a file", stdin: BinaryIO | None = None) -> bytes:
+def read_bytes(
+    path: str | Path, *, what: str = "a file", stdin: BinaryIO | None = None, most: int | None = None
+) -> bytes:
     """The bytes of a file, or of standard input where the path is `-`.
 
     Args:
         path: the file, or `-`.
         what: what was wanted, for messages: "a fleet file".
         stdin: the stream that `-` stands for; the process's own by default.
+        most: bytes; no more than one behind them is read, so that a device never fills the memory.
 
     Raises:
-        InputError: there is no such file, it is a directory, or it may not be read.
+        InputError: there is no such file, it is a directory, it may not be read, or it is larger.
         OutsideError: the disk or the stream failed.
     """
     wanted = f"wanted {what}"
     try:
         if str(path) == STDIN:
-            return _standard_input(stdin).read()
-        return Path(path).read_bytes()
+            data = _read(_standard_input(stdin), most)
+        else:
+            with open(path, "rb") as file:
+                data = _read(file, most)
     except FileNotFoundError:
         raise InputError(Problem(str(path), "no such file", wanted)) from None
     except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
@@ -44,6 +51,19 @@ def read_bytes(path: str | Path, *, what: str = "a file", stdin: BinaryIO | None
         if error.filename is not None and error.errno in _BAD_PATHS:
             raise InputError(Problem(str(path), error.strerror or "not a path", wanted)) from None
         raise OutsideError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if most is not None and len(data) > most:
+        raise InputError(Problem(str(path), f"more than {most} bytes", wanted))
+    return data
+
+
+def _read(file: BinaryIO, most: int | None) -> bytes:
+    """All of a stream, or at most one byte more than so many; memory grows with what is there."""
+    if most is None:
+        return file.read()
+    found = io.BytesIO()
+    while (left := most + 1 - found.tell()) and (piece := file.read(min(left, _PIECE))):
+        found.write(piece)
+    return found.getvalue()
 
 
 def _standard_input(given: BinaryIO | None) -> BinaryIO:

@@ -9,6 +9,8 @@ from vgpu_migrate.files import STDIN, read_bytes
 from vgpu_migrate.model.fleetfile import FileFormat, parse_fleet_bytes
 from vgpu_migrate.model.values import Fleet
 
+LARGEST_FLEET = 1 << 30
+"""Bytes; a hundred thousand VMs have some 25 million."""
 _FORMAT_BY_SUFFIX: dict[str, FileFormat] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
@@ -26,6 +28,6 @@ def read_fleet(path: str | Path, *, stdin: BinaryIO | None = None) -> Fleet:
     """
     is_stdin = str(path) == STDIN
     source = "standard input" if is_stdin else str(path)
-    data = read_bytes(path, what="a fleet file", stdin=stdin)
+    data = read_bytes(path, what="a fleet file", stdin=stdin, most=LARGEST_FLEET)
     file_format = None if is_stdin else _FORMAT_BY_SUFFIX.get(Path(path).suffix.lower())
     return parse_fleet_bytes(data, source=source, format=file_format)

@@ -12,6 +12,7 @@ from vgpu_migrate.nvml import U32_MAX, VersionRange
 from vgpu_migrate.settingsio import read_settings_file
 
 PIN_FILE = Path("/etc/vgpu-migrate/pin.toml")
+_USUAL = PIN_FILE.parts[1:]
 
 _TEXT = """\
 # The range of vGPU versions that this host shall keep to. Written by `vgpu-migrate host pin --range`;
@@ -71,13 +72,17 @@ def _number(bound: object) -> int | None:
 def write_pin(path: Path, wanted: VersionRange) -> None:
     """Keep a pin, readable by its owner only; whole or not at all.
 
+    Only the usual file's directory is made where it is missing, of a host's root elsewhere too.
+
     Raises:
+        InputError: there is no directory for it.
         OutsideError: it cannot be written; what was there before is still there.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutsideError(f"{error.filename}: cannot be made: {error.strerror}") from None
+    if path.absolute().parts[-len(_USUAL) :] == _USUAL:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutsideError(f"{error.filename}: cannot be made: {error.strerror}") from None
     atomic_write(path, _TEXT.format(minimum=wanted.minimum, maximum=wanted.maximum).encode())
 
 

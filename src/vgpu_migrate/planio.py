@@ -8,6 +8,8 @@ from typing import BinaryIO
 from vgpu_migrate.files import STDIN, read_bytes
 from vgpu_migrate.model.planfile import Plan, parse_plan
 
+LARGEST_PLAN = 1 << 30
+
 
 def read_plan(path: str | Path, *, stdin: BinaryIO | None = None) -> Plan:
     """The plan in a plan file.
@@ -21,4 +23,4 @@ def read_plan(path: str | Path, *, stdin: BinaryIO | None = None) -> Plan:
         OutsideError: the disk failed.
     """
     source = "standard input" if str(path) == STDIN else str(path)
-    return parse_plan(read_bytes(path, what="a plan file", stdin=stdin), source=source)
+    return parse_plan(read_bytes(path, what="a plan file", stdin=stdin, most=LARGEST_PLAN), source=source)

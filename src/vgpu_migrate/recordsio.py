@@ -13,6 +13,8 @@ from vgpu_migrate.nvml import PgpuMetadata, VgpuMetadata
 
 MOST_BYTES = 1 << 20
 """The longest record that is read. Real ones have a few hundred bytes, some thousand at most."""
+MOST_INDEX_BYTES = 64 << 20
+"""The largest index: some hundred bytes a record."""
 
 
 def read_records(directory: str | Path) -> FleetRecords:
@@ -31,7 +33,9 @@ def read_records(directory: str | Path) -> FleetRecords:
     gpus: dict[GpuId, bytes] = {}
     problems: list[Problem] = []
     for folder in folders:
-        index = parse_index(read_bytes(folder / INDEX_NAME), source=str(folder / INDEX_NAME))
+        index = parse_index(
+            read_bytes(folder / INDEX_NAME, most=MOST_INDEX_BYTES), source=str(folder / INDEX_NAME)
+        )
         for gpu in index.gpus:
             if GpuId(gpu.gpu) in gpus:
                 problems.append(_twice(folder / gpu.file, f"gpu {gpu.gpu}"))
@@ -61,7 +65,7 @@ def _read(path: Path, kind: type[PgpuMetadata] | type[VgpuMetadata], problems: l
         if size > MOST_BYTES:
             problems.append(Problem(str(path), f"{size} bytes", f"wanted a record of at most {MOST_BYTES}"))
             return b""
-        data = read_bytes(path, what="a metadata record")
+        data = read_bytes(path, what="a metadata record", most=MOST_BYTES)
         kind.from_bytes(data)
     except FileNotFoundError:
         problems.append(Problem(str(path), "no such file", "wanted the record that the index names"))

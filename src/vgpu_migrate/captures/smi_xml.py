@@ -1,10 +1,16 @@
-"""`nvidia-smi -q -x`."""
+"""`nvidia-smi -q -x`; of `nvidia-smi vgpu -q -x`, which no capture shows, what it has in common with that."""
 
 from __future__ import annotations
 
 from vgpu_migrate.captures.findings import Findings, GpuSaid, Said, missing_gpus, pci_address, says
 from vgpu_migrate.captures.smi_text import pci_words
 from vgpu_migrate.captures.xml_tree import Element
+
+OF_VGPUS = frozenset(
+    {"active_vgpus", "guest_driver_version", "vgpu_id", "vgpu_name", "vgpu_type", "vgpu_uuid", "vm_uuid"}
+)
+"""What `nvidia-smi vgpu -q` prints of vgpus and `-q` does not, as its XML would call it."""
+UNREAD = "the XML of `nvidia-smi vgpu -q -x` is not read; use `nvidia-smi vgpu -q`"
 
 
 def smi_log(root: Element) -> Findings:
@@ -34,7 +40,9 @@ def smi_log(root: Element) -> Findings:
         gpus.append(GpuSaid(pci_address(address), gpu.place, found))
     against = missing_gpus(root.said("attached_gpus"), gpus)
     drivers = () if driver is None else (driver,)
-    return Findings(drivers=drivers, gpus=tuple(gpus), contradictions=against)
+    vgpus = next((one for one in root.descendants() if one.tag in OF_VGPUS), None)
+    notes = () if vgpus is None else (Said(UNREAD, vgpus.place),)
+    return Findings(drivers=drivers, gpus=tuple(gpus), contradictions=against, notes=notes)
 
 
 def _text(said: Said | None) -> str:

@@ -41,6 +41,12 @@ class Element:
                 else:
                     yield from child.all(*path[1:])
 
+    def descendants(self) -> Iterator[Element]:
+        """All elements below this one, in the file's order."""
+        for child in self.children:
+            yield child
+            yield from child.descendants()
+
     def first(self, *path: str) -> Element | None:
         """The first element at a path of tags, or None."""
         return next(self.all(*path), None)

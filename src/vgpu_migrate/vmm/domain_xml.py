@@ -114,6 +114,10 @@ def parse_domain(data: bytes, *, root_name: str = "domain") -> Element:
         raise InputError(Problem("domain XML", f"more than {LARGEST} bytes", "wanted a domain's"))
     if not data.strip():
         raise InputError(Problem("domain XML", "nothing", "wanted a domain's"))
+    strange = _not_text(data)
+    if strange is not None:
+        seen = f"byte {strange} is {data[strange]:#04x}"
+        raise InputError(Problem("domain XML", seen, "wanted UTF-8, as libvirt writes it"))
     try:
         root = _Builder(data).run()
     except expat.ExpatError as error:
@@ -122,6 +126,15 @@ def parse_domain(data: bytes, *, root_name: str = "domain") -> Element:
         seen = f"its root is <{quoted(root.name[:80])}>"
         raise InputError(Problem("domain XML", seen, f"wanted <{root_name}>"))
     return root
+
+
+def _not_text(data: bytes) -> int | None:
+    """Where the bytes stop to be text in UTF-8. Expat takes UTF-16 too, and its places are then others."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return None if (found := data.find(b"\0")) < 0 else found
 
 
 def host_devices(domain: Element) -> tuple[HostDevice, ...]:

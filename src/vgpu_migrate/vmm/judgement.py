@@ -10,6 +10,9 @@ from typing import NamedTuple
 from vgpu_migrate.compat import Evidence
 from vgpu_migrate.nvml import Limits, States
 
+CHOICES = "--judge ssh:[USER@]HOST, SOCKET or FILE… of its gpus' records; or --trust-hook"
+"""How to name somebody who knows a destination, for messages."""
+
 
 class By(StrEnum):
     """Who gave the verdicts."""

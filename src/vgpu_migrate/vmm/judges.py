@@ -14,12 +14,11 @@ from vgpu_migrate.hosts.live import LiveHost
 from vgpu_migrate.model import GpuId
 from vgpu_migrate.nvml import InvalidArgumentError, NvmlError
 from vgpu_migrate.vmm.domain_element import SavedVgpu
-from vgpu_migrate.vmm.judgement import By, GpuVerdict, Judgement, Unjudged
+from vgpu_migrate.vmm.judgement import CHOICES, By, GpuVerdict, Judgement, Unjudged
 from vgpu_migrate.vmm.libvirt_uri import parts_of
 from vgpu_migrate.vmm.program_judge import ProgramJudge, ssh_command
 from vgpu_migrate.vmm.record_files import read_gpu_records
 
-CHOICES = "--judge ssh:[USER@]HOST, SOCKET, FILE… of its gpus' records or local; or --trust-hook"
 LOCAL = "local"
 SSH = "ssh:"
 
@@ -162,6 +161,11 @@ def _by_uri(uri: str) -> Judge:
     raise InputError(Problem("--judge", seen, f"wanted {CHOICES}"))
 
 
+def is_of_this_machine(judge: Judge) -> bool:
+    """Whether it is this machine's own host that would judge, which knows nothing of another."""
+    return isinstance(judge, ProgramJudge) and judge.is_here
+
+
 def _local() -> Judge:
     # Isolated: with `-m` alone, Python would import from the directory in which root happens to be.
-    return ProgramJudge([sys.executable, "-I", "-m", "vgpu_migrate"], "this machine's own host")
+    return ProgramJudge([sys.executable, "-I", "-m", "vgpu_migrate"], "this machine's own host", is_here=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from vgpu_migrate.vmm.domain_element import SavedRecords, SavedVgpu
 from vgpu_migrate.vmm.domain_xml import Element, parse_domain
 from vgpu_migrate.vmm.guests import Guest, read_guest
 from vgpu_migrate.vmm.hook_settings import HookSettings
+from vgpu_migrate.vmm.in_time import Asker
 from vgpu_migrate.vmm.libvirt_domain import Domain
 from vgpu_migrate.vmm.libvirt_values import DomainState, LibvirtError
 from vgpu_migrate.vmm.move_picture import Namesake, NoTarget, NoVgpus, Power, SourceSide, TargetSide
@@ -115,6 +115,7 @@ def look_at_source(source: Connection, name: str, settings: HookSettings, *, off
         memory_mib=machine.memory_mib,
         vfio_devices=guest.devices,
         vgpus=() if offline or not state.is_active else _vgpus(guest, settings),
+        shows_vgpu=guest.has_vgpu,
     )
     return Found(handle, guest, machine, side)
 
@@ -148,7 +149,8 @@ def target_side(uri: str, found: Found) -> Iterator[tuple[Connection | None, Tar
         found: the guest that shall come.
     """
     try:
-        target = _connect(uri)
+        # libvirt itself waits for minutes, and hears no Ctrl-C meanwhile.
+        target = Asker("libvirt connects").ask(lambda: connect(uri), CONNECT_S)
     except OutsideError as error:
         yield None, NoTarget(uri, error.said if isinstance(error, LibvirtError) else str(error))
         return
@@ -159,31 +161,6 @@ def target_side(uri: str, found: Found) -> Iterator[tuple[Connection | None, Tar
             yield None, NoTarget(uri, str(error))
             return
         yield target, side
-
-
-def _connect(uri: str) -> Connection:
-    """A connection, or an error in time: libvirt itself waits for minutes, and hears no Ctrl-C meanwhile."""
-    found: list[Connection] = []
-    failed: list[OutsideError] = []
-
-    def run() -> None:
-        try:
-            found.append(connect(uri))
-        except OutsideError as error:
-            failed.append(error)
-
-    _within(CONNECT_S, run)
-    if failed:
-        raise failed[0]
-    if not found:
-        raise OutsideError(f"no answer within {CONNECT_S:g} s")
-    return found[0]
-
-
-def _within(seconds: float, run: Callable[[], None]) -> None:
-    thread = threading.Thread(target=run, name="libvirt connects", daemon=True)
-    thread.start()
-    thread.join(seconds)
 
 
 def _look_at_target(target: Connection, found: Found) -> TargetSide:

@@ -45,6 +45,7 @@ class SourceSide:
         memory_mib: what it may use at most.
         vfio_devices: mediated and PCI devices that it is given, by id.
         vgpus: their fresh records in order; empty: it has no vGPU.
+        shows_vgpu: its XML does, by a mediated device or by the record that it carries.
     """
 
     name: str
@@ -57,6 +58,7 @@ class SourceSide:
     memory_mib: int = 0
     vfio_devices: tuple[str, ...] = ()
     vgpus: tuple[SavedVgpu, ...] | NoVgpus = ()
+    shows_vgpu: bool = False
 
     @property
     def has_vgpu(self) -> bool:
@@ -108,11 +110,15 @@ class HookTrusted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Both sides at one moment, and what the judge says. None: there was nothing to judge."""
+    """Both sides at one moment, and what the judge says. None: there was nothing to judge.
+
+    `is_judged_here`: the judge is the source's own host, which knows nothing of another.
+    """
 
     source: SourceSide
     target: TargetSide | NoTarget
     judgement: Judgement | Unjudged | HookTrusted | None
+    is_judged_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

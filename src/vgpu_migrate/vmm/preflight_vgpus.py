@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from vgpu_migrate.nvml import GuestInfoState, States
 from vgpu_migrate.vmm.domain_element import SavedVgpu
-from vgpu_migrate.vmm.judgement import By, Judgement, Unjudged, remedies, spell_verdict
-from vgpu_migrate.vmm.move_picture import HookTrusted, Line, NoVgpus, Picture, Wish, Word
+from vgpu_migrate.vmm.judgement import CHOICES, By, Judgement, Unjudged, remedies, spell_verdict
+from vgpu_migrate.vmm.move_picture import HookTrusted, Line, NoVgpus, Picture, TargetSide, Wish, Word
 
 BOARD = "board"
 """The rule of compatibility that says least: another board is no obstacle that anybody can take away."""
@@ -76,7 +76,9 @@ def verdict_lines(picture: Picture, wish: Wish) -> Iterator[Line]:
     judged, source, check = picture.judgement, picture.source, "verdict"
     if wish.offline or not source.vgpus or isinstance(source.vgpus, NoVgpus) or judged is None:
         return
-    if isinstance(judged, HookTrusted):
+    if picture.is_judged_here and _is_another_host(picture):
+        yield _judged_elsewhere(picture)
+    elif isinstance(judged, HookTrusted):
         yield Line(
             check,
             Word.NOTE,
@@ -88,6 +90,27 @@ def verdict_lines(picture: Picture, wish: Wish) -> Iterator[Line]:
     else:
         for number, vgpu in enumerate(source.vgpus):
             yield _judged(judged, number, vgpu, source.needs)
+
+
+def _is_another_host(picture: Picture) -> bool:
+    """Whether the destination is not shown to be the source's own host."""
+    here, there = picture.source.host_uuid, picture.target
+    return not isinstance(there, TargetSide) or not here or here != there.host_uuid
+
+
+def _judged_elsewhere(picture: Picture) -> Line:
+    source, target = picture.source, picture.target
+    if isinstance(target, TargetSide):
+        there = f"{target.host} (UUID {target.host_uuid or 'unknown'})"
+    else:
+        there = target.uri
+    return Line(
+        "verdict",
+        Word.NO,
+        f"judged by another host: {source.host} (UUID {source.host_uuid or 'unknown'}) does not know what "
+        f"the driver of {there} takes",
+        f"name who knows the destination: {CHOICES}",
+    )
 
 
 def _unjudged(judged: Unjudged) -> Line:

@@ -78,12 +78,16 @@ class ProgramJudge:
         command: what comes before `host`.
         name: who answers, in words.
         answer_s: seconds within which it has to.
+        is_here: it asks this machine's own host.
     """
 
-    def __init__(self, command: Sequence[str], name: str, *, answer_s: float = ANSWER_S) -> None:
+    def __init__(
+        self, command: Sequence[str], name: str, *, answer_s: float = ANSWER_S, is_here: bool = False
+    ) -> None:
         self._command = tuple(command)
         self._answer_s = answer_s
         self.name = name
+        self.is_here = is_here
 
     def judge(self, vgpus: Sequence[SavedVgpu]) -> Judgement | Unjudged:
         """Each vgpu on each gpu of the program's host; equal records are asked about once."""

@@ -13,6 +13,9 @@ from vgpu_migrate.nvml import PgpuMetadata, VgpuMetadata
 from vgpu_migrate.nvml.layout import PGPU_METADATA, VGPU_METADATA, Layout
 from vgpu_migrate.vmm.domain_element import xenserver_records
 
+LARGEST = 64 << 20
+"""Bytes of the largest file: as many records as a guest can have, each as large as any."""
+
 
 def read_vgpu_records(path: str) -> tuple[bytes, ...]:
     """The vgpu records of a file, in order; each is as long as it announces itself to be.
@@ -39,7 +42,7 @@ def read_gpu_records(path: str) -> tuple[bytes, ...]:
 
 def _read(path: str, layout: Layout, whose: str, check: Callable[[bytes], object]) -> tuple[bytes, ...]:
     source = "standard input" if path == STDIN else path
-    data = read_bytes(path, what=f"{whose} metadata record")
+    data = read_bytes(path, what=f"{whose} metadata record", most=LARGEST)
     records = _decode(data, layout)
     wanted = (
         f"wanted {whose} records: {layout.size} bytes each or more, base64 lines, or JSON of `host metadata`"

@@ -17,6 +17,7 @@ from vgpu_migrate.vmm.domain_element import SavedVgpu
 from vgpu_migrate.vmm.free_devices import short_name
 from vgpu_migrate.vmm.guests import Guest
 from vgpu_migrate.vmm.hook_settings import HookSettings
+from vgpu_migrate.vmm.in_time import Asker
 from vgpu_migrate.vmm.local_driver import DriverCallError, LocalDriver, LocalVgpu, local_driver
 
 
@@ -125,7 +126,12 @@ def take_now(guest: Guest, settings: HookSettings) -> Taken:
     """The guest's records from the driver that the settings name, which is opened for that.
 
     Raises:
-        OutsideError: the driver does not answer.
+        OutsideError: the driver does not answer, or not within the settings' `deadline_s`.
+        RecordError: what it gives is no record.
     """
-    with local_driver(settings.library, socket=settings.socket) as driver:
-        return take(driver, guest, look_at_host(driver, Path(settings.sysfs)))
+
+    def ask() -> Taken:
+        with local_driver(settings.library, socket=settings.socket) as driver:
+            return take(driver, guest, look_at_host(driver, Path(settings.sysfs)))
+
+    return Asker("the driver is asked").ask(ask, settings.deadline_s)

@@ -23,6 +23,7 @@ from vgpu_migrate.vmm.connection import Connection, connect
 from vgpu_migrate.vmm.domain_element import NAMESPACE, SavedRecords
 from vgpu_migrate.vmm.guests import Guest, read_guest, remove_records, write_records
 from vgpu_migrate.vmm.hook_settings import HookSettings
+from vgpu_migrate.vmm.in_time import Asker
 from vgpu_migrate.vmm.libvirt_domain import Domain
 from vgpu_migrate.vmm.libvirt_library import library
 from vgpu_migrate.vmm.libvirt_values import ErrorCode, Event, EventKind, LibvirtError
@@ -117,6 +118,7 @@ class Watch:
         self._lives: dict[str, Life] = {}
         self._said: dict[str, str] = {}
         self._stopping = threading.Event()
+        self._driver = Asker("the watch asks the driver")
 
     def stop(self) -> None:
         """End it soon."""
@@ -203,6 +205,8 @@ class Watch:
             return Look(datetime.now(UTC), 0, 0, False)
         host = connection.hostname()
         taken = self._take([guest for _, guest in guests])
+        if self._stopping.is_set():
+            return Look(datetime.now(UTC), 0, 0, False)
         kept = [self._keep(domain, guest, taken[guest.uuid], host) for domain, guest in guests]
         return Look(
             datetime.now(UTC),
@@ -229,11 +233,17 @@ class Watch:
     def _take(self, guests: Sequence[Guest]) -> dict[str, Taken]:
         """The driver's fresh records of each guest, by UUID."""
         settings = self._settings
-        try:
+
+        def ask() -> dict[str, Taken]:
             with local_driver(settings.library, socket=settings.socket) as driver:
                 host = look_at_host(driver, Path(settings.sysfs))
-                taken = {guest.uuid: _take_of(driver, guest, host) for guest in guests}
+                return {guest.uuid: _take_of(driver, guest, host) for guest in guests}
+
+        try:
+            taken = self._driver.ask(ask, settings.deadline_s, is_given_up=self._stopping.is_set)
         except OutsideError as error:
+            if self._stopping.is_set():
+                return {}
             reason = f"this host's driver does not answer: {error}"
             if self._said.get(_DRIVER) != reason:
                 self._said[_DRIVER] = reason

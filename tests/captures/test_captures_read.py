@@ -104,6 +104,16 @@ def test_a_log_in_xml_gives_its_gpus_and_the_line_of_each_value() -> None:
     ]
 
 
+def test_a_log_of_vgpus_in_xml_is_named() -> None:
+    """What looks like `vgpu -q -x` says that its vgpus are not read; gpus and driver are, as of `-q -x`."""
+    assert read(SMI_XML)[1].notes == ()
+    _, findings = read(SMI_XML.replace(b"  <uuid>", b"<active_vgpus>1</active_vgpus>\n<uuid>"))
+    assert [str(note.text) for note in findings.notes] == [
+        "the XML of `nvidia-smi vgpu -q -x` is not read; use `nvidia-smi vgpu -q`"
+    ]
+    assert (findings.notes[0].place, len(findings.gpus)) == ("f:8", 1)
+
+
 def test_ids_of_pci_in_xml_have_no_prefix() -> None:
     """`223510DE` is device 2235, as `0x223510DE` is."""
     assert imported(SMI_XML.replace(b"NVIDIA A40", b"N/A")) == {

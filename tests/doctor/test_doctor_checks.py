@@ -322,3 +322,12 @@ def test_a_simulated_host_without_a_manager_is_one_sentence() -> None:
         answered = start("host", "doctor", **env)
     assert (answered.status, answered.out) == (3, "")
     assert "runs NVIDIA driver 550.54.16 without a vGPU Manager" in answered.err
+
+
+def test_a_hook_whose_program_does_not_run_fails() -> None:
+    """Its files may all be there."""
+    files = HookFiles(is_there=True, is_ours=True, is_executable=True, trouble="ImportError: x")
+    found = next(iter(own_checks.hook(a_picture(hook=files))))
+    assert (found.check, found.state) == ("hook", State.FAIL)
+    assert found.seen == "its program does not run: ImportError: x: every guest with a vGPU is refused"
+    assert found.remedy == "install vgpu-migrate anew, then vgpu-migrate vm hook install"

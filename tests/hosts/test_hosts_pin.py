@@ -43,6 +43,7 @@ def host() -> Iterator[VgpuHost]:
 @pytest.fixture(params=["socket", "driver"])
 def ask(request: pytest.FixtureRequest, host: VgpuHost, tmp_path: Path) -> Ask:
     """Asks `host pin` of the same host, over its socket or as if it were the real driver."""
+    (tmp_path / "etc").mkdir()
     file = str(tmp_path / "etc" / "pin.toml")
     if request.param == "socket":
         return lambda *args: start("host", "--socket", str(host.socket), "pin", "--file", file, *args)
@@ -55,6 +56,17 @@ def answer(answered: Answered) -> dict[str, Any]:
     found: dict[str, Any] = answered.json
     jsonschema.Draft202012Validator(schemas.schema("host-pin")).validate(found)
     return found
+
+
+def test_only_the_usual_directory_is_made(tmp_path: Path) -> None:
+    """A file without a directory is refused and nothing is made; the usual place is made."""
+    missing = tmp_path / "none" / "pin.toml"
+    done = start("host", "--driver", "pin", "--range", *WORDS, "--file", str(missing))
+    assert (done.status, f"no directory {missing.parent}" in done.err) == (2, True)
+    assert not missing.parent.exists()
+    usual = tmp_path / "etc" / "vgpu-migrate" / "pin.toml"
+    write_pin(usual, PIN)
+    assert read_pin(usual) == PIN
 
 
 def test_a_pin_is_kept_applied_and_forgotten(ask: Ask, host: VgpuHost, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from functools import cache
+from typing import Any, NoReturn
 
 import pytest
 
@@ -27,6 +28,9 @@ PACKAGES = {
 }
 """The programs, and the Debian packages that have them."""
 
+LIBVIRT_PYTHON = (
+    "libvirt-python: apt-get install gcc libvirt-dev pkg-config; pip install 'vgpu-migrate[libvirt]'"
+)
 REQUIRED = "VGPU_MIGRATE_LAB"
 """Set to `required`: where something is missing the tests fail and are not skipped."""
 
@@ -49,9 +53,7 @@ def missing() -> tuple[str, ...]:
     if packages:
         found.append(f"Debian packages: apt-get install --no-install-recommends {' '.join(packages)}")
     if libvirt is None:
-        found.append(
-            "libvirt-python: apt-get install gcc libvirt-dev pkg-config; pip install 'vgpu-migrate[libvirt]'"
-        )
+        found.append(LIBVIRT_PYTHON)
     if not found and not _may_have_namespaces():
         found.append("namespaces of its own (unshare is forbidden here): a container wants --privileged")
     return tuple(found)
@@ -66,6 +68,20 @@ def _may_have_namespaces() -> bool:
 def is_required() -> bool:
     """Whether a missing laboratory is a failure."""
     return os.environ.get(REQUIRED) == "required"
+
+
+def lacking(wanted: str) -> NoReturn:
+    """Skip a test, or a module of tests while it is imported; where the laboratory is required, fail."""
+    if is_required():
+        pytest.fail(f"wanted {wanted}", pytrace=False)
+    pytest.skip(f"wanted {wanted}", allow_module_level=True)
+
+
+def imported_libvirt() -> Any:
+    """libvirt-python, for a module of tests that is nothing without it."""
+    if libvirt is None:
+        lacking(LIBVIRT_PYTHON)
+    return libvirt
 
 
 lab_marks = pytest.mark.skipif(

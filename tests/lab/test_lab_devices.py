@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.lab.lab_guest import LabGuest, hook_line
-from tests.lab.prerequisites import lab_marks, libvirt
+from tests.lab.prerequisites import lab_marks, lacking, libvirt
 from tests.lab.test_lab_live_migration import refused
 from tests.lab.test_lab_other_hooks import settled
 from tests.vmm.guests import an_element, mdev, some_records
@@ -66,7 +66,7 @@ def definition(guest: LabGuest, host: LabHost) -> str:
 def needs_sysfs(lab: Laboratory) -> None:
     """Skip where the simulated hosts show no kernel's side."""
     if lab.b.sysfs is None:
-        pytest.skip("wanted /dev/fuse, to show the kernel's side of a host")
+        lacking("/dev/fuse, to show the kernel's side of a host: docker run --device /dev/fuse")
 
 
 @pytest.mark.usefixtures("needs_sysfs")

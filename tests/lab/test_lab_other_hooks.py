@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import venv
+from pathlib import Path
 
 from tests.lab.lab_guest import LabGuest
 from tests.lab.lab_host import LabHost
@@ -146,3 +149,38 @@ def test_a_hook_that_is_uninstalled_judges_no_more(lab: Laboratory, guest: LabGu
     lab.b.install_hook()
     lab.make_incompatible(lab.b)
     assert guest.refusal(lab.b) == refused(guest, no_gpu())
+
+
+def test_a_hook_whose_python_fails_stops_guests_with_a_vgpu_alone(
+    lab: Laboratory, guest: LabGuest, tmp_path: Path
+) -> None:
+    """Where its interpreter has lost the package, guests without a vGPU still come; the doctor says it."""
+    script = lab.b.hooks / "50-vgpu-migrate"
+    venv.create(tmp_path, symlinks=True, with_pip=False)
+    before = doctors_hook(lab.b)
+    assert (before["state"], before["seen"]) == ("ok", "installed")
+    python = tmp_path / "bin" / "python"
+    script.write_text(re.sub("^python=.*$", f"python={python}", script.read_text(), flags=re.MULTILINE))
+    why = f"the hook's program does not run with {python} (status 1)"
+    assert guest.refusal(lab.b) == refused(guest, why)
+    other = lab.new_guest(vgpus=0)
+    lab.a.libvirt.defineXML(other.xml).create()
+    other.wait_for_tick(lab.a)
+    other.migrate(lab.b)
+    assert other.is_running(lab.b)
+    after = doctors_hook(lab.b)
+    assert (after["state"], after["seen"]) == (
+        "fail",
+        "its program does not run: ModuleNotFoundError: No module named 'vgpu_migrate': "
+        "every guest with a vGPU is refused",
+    )
+    lab.b.cli("vm", "hook", "install", check=True)
+    assert doctors_hook(lab.b) == before
+
+
+def doctors_hook(host: LabHost) -> dict[str, str]:
+    """The doctor's line on a host's hook."""
+    answered = host.cli("host", "doctor", "--json")
+    (found,) = (line for line in json.loads(answered.stdout)["lines"] if line["check"] == "hook")
+    assert isinstance(found, dict)
+    return found

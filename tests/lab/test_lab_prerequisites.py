@@ -40,3 +40,12 @@ def test_a_laboratory_that_cannot_be_built_says_what_is_wanted(monkeypatch: pyte
     monkeypatch.setattr(laboratory, "missing", lambda: ("root", "namespaces"))
     with pytest.raises(LabError, match=r"^no laboratory: wanted root; namespaces$"), laboratory.laboratory():
         pass
+
+
+def test_what_is_lacking_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that wants more of the machine is skipped, or fails where the laboratory is required."""
+    monkeypatch.setattr(prerequisites, "libvirt", None)
+    for value, outcome in (("", pytest.skip.Exception), ("required", pytest.fail.Exception)):
+        monkeypatch.setenv(prerequisites.REQUIRED, value)
+        with pytest.raises(outcome, match=r"^wanted libvirt-python: apt-get install "):
+            prerequisites.imported_libvirt()

@@ -18,9 +18,10 @@ from tests.lab.lab_guest import LabGuest
 from tests.lab.lab_host import LabHost, wait_until
 from tests.lab.laboratory import Laboratory
 from tests.lab.prerequisites import lab_marks
-from tests.vmm.guests import settings_for
+from tests.vmm.guests import mdev, settings_for
 
 from vgpu_migrate.cli import schemas
+from vgpu_migrate.hosts.fault_spec import FaultSpec
 from vgpu_migrate.model import GpuId
 from vgpu_migrate.nvml import VgpuMetadata
 from vgpu_migrate.vmm.domain_element import NoRecords, SavedRecords, records_in
@@ -278,13 +279,46 @@ def test_definitions_stay_as_asked(lab: Laboratory, guest: LabGuest) -> None:
 
 
 def test_a_definition_moves_offline(lab: Laboratory) -> None:
-    """With --offline the definition of a guest that is off moves, and nobody judges."""
+    """With --offline the definition of a guest that is off moves, once the hook there has judged it."""
     guest = lab.new_guest()
     lab.a.libvirt.defineXML(guest.xml)
     told = migrate(lab.a, guest, "--offline", "--persistent", "--undefine-source")
     assert (told.status, told.answer["good"]) == (0, True), told.answer
     assert guest.is_defined(lab.b)
     assert not guest.is_defined(lab.a)
+
+
+def test_the_hook_judges_a_definition_too(lab: Laboratory, guest: LabGuest) -> None:
+    """libvirt tells the hook no difference: a definition is refused as a live guest is, define is not."""
+    guest.domain(lab.a).destroy()
+    lab.make_incompatible(lab.b)
+    offline = ("--offline", "--persistent", "--undefine-source")
+    told = migrate(lab.a, guest, *offline)
+    assert (told.status, told.answer["ending"]) == (1, "vetoed")
+    assert told.words("preflight")["hook"] == "note"
+    assert f"vgpu-migrate: guest {guest.name}, migrate begin: refused: vgpu 0 " in told.answer["said"]
+    assert guest.is_defined(lab.a)
+    assert not guest.is_defined(lab.b)
+    (note,) = (line for line in told.answer["preflight"] if line["check"] == "hook")
+    command = note["remedy"].partition(": ")[2].replace("URI", TO_B)
+    assert command == f"virsh dumpxml --inactive {guest.name} | virsh -c {TO_B} define /dev/stdin"
+    lab.a.run(["sh", "-c", command], check=True)
+    assert guest.is_defined(lab.b)
+    lab.a.run(["virsh", "undefine", guest.name], check=True)
+    assert not guest.is_defined(lab.a)
+
+
+def test_a_definition_without_a_record_follows_the_policy(lab: Laboratory) -> None:
+    """Of a guest that shows a vGPU and carries no record, `no_record` of the destination decides, off too."""
+    guest = lab.new_guest(vgpus=0, devices=mdev().decode())
+    lab.a.libvirt.defineXML(guest.xml)
+    told = migrate(lab.a, guest, "--offline", "--persistent")
+    assert (told.status, told.answer["ending"]) == (1, "vetoed")
+    assert told.answer["said"].endswith("the guest carries no saved record")
+    lab.b.hook_settings(policy='no_record = "pass"')
+    told = migrate(lab.a, guest, "--offline", "--persistent")
+    assert (told.status, told.answer["good"]) == (0, True), told.answer
+    assert guest.is_defined(lab.b)
 
 
 def test_namesakes_on_the_destination_hold_it_back(lab: Laboratory, guest: LabGuest) -> None:
@@ -310,6 +344,34 @@ def test_a_guest_that_is_being_migrated_is_left_alone(lab: Laboratory, guest: La
         guest.domain(lab.a).abortJob()
         assert process.wait(60) == 3
     assert guest.is_running(lab.a)
+
+
+def test_this_hosts_driver_does_not_judge_for_another(
+    lab: Laboratory, bare_guest: LabGuest, tmp_path: Path
+) -> None:
+    """A destination behind a socket is nobody's by itself, and `--judge local` is a no for it."""
+    told = check(lab.a, bare_guest, "--judge", "local")
+    assert (told.status, told.words("lines")["verdict"]) == (1, "no")
+    assert told.evidence("lines", "verdict").startswith("judged by another host: a (UUID 00000001-")
+    line = [sys.executable, "-m", "vgpu_migrate", "vm", "check", bare_guest.name, "--connect", lab.a.uri]
+    line += ["--to", lab.b.uri, "--settings", str(settings_for(tmp_path, lab.a.vgpu_socket))]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, "nothing says who judges for" in done.stderr) == (2, True)
+
+
+def test_a_driver_that_hangs_holds_nothing_up(lab: Laboratory, guest: LabGuest) -> None:
+    """Where the source's driver does not answer in time that is a failure outside, and nothing is done."""
+    before = guest.carried(lab.a)
+    lab.a.hook_settings(policy="deadline_s = 1")
+    lab.a.vgpu.inject(FaultSpec(function="nvmlDeviceGetCount_v2", delay_s=600))
+    try:
+        told = migrate(lab.a, guest, *by_b(lab))
+    finally:
+        lab.a.vgpu.clear()
+        lab.a.hook_settings()
+    assert (told.status, told.answer["ending"]) == (3, "held-back")
+    assert told.evidence("preflight", "vgpus") == "this host's driver does not answer: no answer within 1 s"
+    assert guest.carried(lab.a) == before
 
 
 def test_post_copy_is_refused(lab: Laboratory, guest: LabGuest) -> None:

@@ -9,16 +9,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.lab.lab_guest import LabGuest
-from tests.lab.lab_host import LONGEST_S, LabError, LabHost
+from tests.lab.lab_host import LONGEST_S, LabError, LabHost, wait_until
 from tests.lab.laboratory import Laboratory
 from tests.lab.prerequisites import lab_marks
 
 from vgpu_migrate.hosts.fault_spec import FaultSpec
 from vgpu_migrate.model import VmId
+from vgpu_migrate.vmm.boots import SECOND
 from vgpu_migrate.vmm.domain_element import NoRecords, SavedRecords, Trouble, records_in
 from vgpu_migrate.vmm.domain_xml import parse_domain
 
@@ -206,6 +207,7 @@ def test_a_boot_that_nobody_watched_is_found_out(lab: Laboratory, bare_guest: La
     with watching(lab.a) as watch:
         watch.wait("published", guest=guest.name)
     before = boot_of(guest, lab.a)
+    wait_until(lambda: datetime.now(UTC) > before + SECOND, what="another second, which the element can tell")
     guest.domain(lab.a).destroy()
     guest.wait_for_vm(lab.a, "off")
     guest.domain(lab.a).create()

@@ -115,14 +115,14 @@ def test_a_socket_of_any_path_is_reached(
     folder = tmp_path / ("long" * 40)
     folder.mkdir()
     monkeypatch.chdir(folder)
-    with serving(publisher, Path("socket")) as host:
-        monkeypatch.setenv("VGPU_MIGRATE_HOST", str(folder / "socket"))
+    with serving(publisher, Path("socket")) as host, monkeypatch.context() as patch:
+        patch.setenv("VGPU_MIGRATE_HOST", str(folder / "socket"))
         client = Client(load_again()).start()
         assert client.number(COUNT) == 2
         assert client.code("nvmlDeviceSetPersistenceMode", client.gpu(), 1) == 0
         assert len(host.calls) == 1
         assert client.code("nvmlShutdown") == 0
-        monkeypatch.setenv("VGPU_MIGRATE_HOST", str(folder / ("n" * 100)))
+        patch.setenv("VGPU_MIGRATE_HOST", str(folder / ("n" * 100)))
         assert client.code("nvmlInit_v2") == 9
 
 
@@ -131,15 +131,14 @@ def test_setters_go_to_the_host_attached_to(
 ) -> None:
     """Another word in the environment, or another working directory, sends a setter nowhere else."""
     monkeypatch.chdir(tmp_path)
-    with serving(publisher, Path("socket")) as host:
+    with serving(publisher, Path("socket")) as host, monkeypatch.context() as patch:
         client = Client(load_again()).start()
         (tmp_path / "elsewhere").mkdir()
-        monkeypatch.chdir(tmp_path / "elsewhere")
+        patch.chdir(tmp_path / "elsewhere")
         assert client.code("nvmlDeviceSetPersistenceMode", client.gpu(), 1) == 0
-        monkeypatch.setenv("VGPU_MIGRATE_HOST", str(tmp_path / "none"))
+        patch.setenv("VGPU_MIGRATE_HOST", str(tmp_path / "none"))
         assert client.code("nvmlDeviceSetPersistenceMode", client.gpu(), 0) == 0
         assert [call.arguments[0] for call in host.calls] == [1, 0]
-        monkeypatch.chdir(tmp_path)
 
 
 def test_a_host_without_a_heartbeat_is_lost(

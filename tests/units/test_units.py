@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 from tests.cli.program import start
 from tests.clients.running import client, environment
-from tests.lab.prerequisites import is_required
+from tests.lab.prerequisites import lacking
 
 from vgpu_migrate.cli import schemas
 from vgpu_migrate.model import VmId
@@ -40,10 +40,7 @@ def wanted(program: str, package: str) -> str:
     """A program of systemd or util-linux; without it the test is skipped, or fails."""
     found = shutil.which(program)
     if found is None:
-        said = f"no {program}: apt-get install {package}"
-        if is_required():
-            pytest.fail(said)
-        pytest.skip(said)
+        lacking(f"{program}: apt-get install {package}")
     return found
 
 
@@ -135,7 +132,7 @@ def test_what_the_pin_unit_runs_puts_the_pin_in_force(tmp_path: Path, host: Vgpu
     assert found
     namespace = [unshare, "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("no mount namespace may be made here: run it as root, in a container with --privileged")
+        lacking("a mount namespace of its own: run it as root, in a container with --privileged")
     binding = environment(host.socket, PYTHONPATH=str(client("nvidia-ml-py")))
     line = shlex.split(found[1])
     if "-I" in line:

@@ -17,7 +17,8 @@ from vgpu_migrate.compat import VgpuTraits
 from vgpu_migrate.compat.record import vgpu_record
 from vgpu_migrate.dropin import library_dir
 from vgpu_migrate.vmm.domain_element import GuestState, SavedRecords, SavedVgpu, write_element
-from vgpu_migrate.vmm.hook import Answer, answer
+from vgpu_migrate.vmm.hook import answer
+from vgpu_migrate.vmm.hook_exit import Answer
 
 BOOT = datetime(2026, 11, 23, 9, 12, 44, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)

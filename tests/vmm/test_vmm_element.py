@@ -229,9 +229,11 @@ def test_no_record_is_not_written() -> None:
     [
         (b"", "nothing"),
         (b"<domain>", "no XML"),
-        (b"\xff", "no XML"),
+        (b"\xff", "wanted UTF-8"),
+        ("<domain/>".encode("utf-16-le"), "byte 1 is 0x00"),
         (b"<other/>", "its root is <other>"),
         (b'<!DOCTYPE d [<!ENTITY a "b">]><domain>&a;</domain>', "a DOCTYPE"),
+        ("<domain><name>g</name></domain>".encode("utf-16"), "byte 0 is 0xff; wanted UTF-8"),
         (b"<domain>&a;</domain>", "no XML"),
         (b"<domain>" + b"<a>" * 70 + b"</a>" * 70 + b"</domain>", "elements within 64 others"),
         (b"<domain>" + b" " * LARGEST + b"</domain>", "more than"),

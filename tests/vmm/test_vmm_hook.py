@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import time
+import venv
 from collections.abc import Iterator
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import click.core
 import pytest
 from tests.vmm.guests import (
     MDEV,
@@ -25,10 +31,11 @@ from tests.vmm.guests import (
     xenserver,
 )
 
-from vgpu_migrate.errors import InputError
+import vgpu_migrate.errors
+from vgpu_migrate.errors import InputError, OutsideError
 from vgpu_migrate.hosts.fault_spec import FaultSpec
 from vgpu_migrate.testing import VgpuHost, simulated_host
-from vgpu_migrate.vmm import hook_files
+from vgpu_migrate.vmm import free_devices, hook_files
 from vgpu_migrate.vmm.domain_element import SavedRecords, SavedVgpu, records_in
 from vgpu_migrate.vmm.domain_xml import host_devices, parse_domain
 from vgpu_migrate.vmm.hook import answer
@@ -262,9 +269,58 @@ def test_a_device_of_a_running_guest_is_not_free(host: VgpuHost, tmp_path: Path)
     two = some_records(*(SavedVgpu(a_record(), "L40S-12Q"),) * 2)
     xml = a_domain(an_element(two), [mdev(MDEV), mdev(OTHER_MDEV)])
     assert "vgpu 1: no free mdev device" in asked(xml, there).said
-    assert list((tmp_path / "claims").iterdir()) == []
+    assert [path.name for path in (tmp_path / "claims").iterdir()] == [free_devices.LOCK]
     (tmp_path / "run/other.xml").unlink()
     assert asked(xml, there) == (0, b"", "")
+
+
+def claim_at_once(guest: str, directory: Path, start: Barrier, rounds: int, given: SimpleQueue[str]) -> None:
+    """Take a device in each round, when all the others do, beside a mark that is old."""
+    for number in range(rounds):
+        start.wait()
+        with free_devices.choosing(directory / str(number), seconds=60) as claims:
+            if claims.give("mdev:x", guest):
+                given.put(f"{number} {guest}")
+
+
+def test_a_device_is_given_to_one_guest_alone(tmp_path: Path) -> None:
+    """Of several hooks that find one old mark at the same moment, one takes the device, and none fails."""
+    guests, rounds = ("g1", "g2", "g3", "g4", "g5", "g6"), 60
+    for number in range(rounds):
+        (tmp_path / str(number)).mkdir()
+        mark = tmp_path / str(number) / "mdev:x"
+        mark.write_text("old")
+        os.utime(mark, (1, 1))
+    context = multiprocessing.get_context("fork")
+    start, given = context.Barrier(len(guests), timeout=30), context.SimpleQueue()
+    processes = [
+        context.Process(target=claim_at_once, args=(guest, tmp_path, start, rounds, given))
+        for guest in guests
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(guests)
+    found = sorted(int(given.get().split()[0]) for _ in range(rounds))
+    assert (found, given.empty()) == (list(range(rounds)), True)
+
+
+def test_marks_are_renewed_and_end(tmp_path: Path) -> None:
+    """A guest that finds its own mark has it anew; a mark that is old is gone, whoever's it was."""
+    with free_devices.choosing(tmp_path, 60) as claims:
+        assert claims.give("mdev:x", "g")
+        assert claims.give("mdev:y", "other")
+        before = time.time() - 50
+        os.utime(tmp_path / "mdev:x", (before, before))
+        assert claims.give("mdev:x", "g")
+        assert not claims.give("mdev:y", "g")
+    assert (tmp_path / "mdev:x").stat().st_mtime > before + 40
+    for mark in ("mdev:x", "mdev:y"):
+        os.utime(tmp_path / mark, (1, 1))
+    with free_devices.choosing(tmp_path, 60) as claims:
+        assert [path.name for path in tmp_path.iterdir()] == [free_devices.LOCK]
+        assert claims.give("mdev:x", "another")
 
 
 def test_a_free_virtual_function_is_given(host: VgpuHost, tmp_path: Path) -> None:
@@ -346,6 +402,67 @@ def test_the_script_runs_the_hook(tmp_path: Path) -> None:
     assert said.startswith(b"vgpu-migrate: guest g, migrate begin: refused: ")
 
 
+@pytest.mark.parametrize(
+    "body", ["echo Traceback >&2; exit 1", "exit 126", "kill -SEGV $$", "head -c 10 >/dev/null; exit 1"]
+)
+def test_the_script_where_its_python_fails(body: str, tmp_path: Path) -> None:
+    """A Python that fails before it reads is as good as gone; where it had read, every guest is refused."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{body}\n")
+    python.chmod(0o755)
+    script = hook_files.install(tmp_path, python)[0].path
+    has_read = "head" in body
+    for xml, passes in ((a_domain(), not has_read), (GOOD, False), (WITHOUT_RECORD, False), (b"", False)):
+        status, out, said = run_script(script, "g", "migrate", "begin", "-", stdin=xml)
+        assert (status, out, said.count(b"\n")) == (int(not passes), b"", int(not passes)), said
+        wanted = (
+            f"vgpu-migrate: guest g, migrate begin: refused: the hook's program does not run with {python} "
+        )
+        assert passes or said.decode().startswith(wanted)
+
+
+def test_a_real_python_that_cannot_import_the_hook(tmp_path: Path) -> None:
+    """In an environment without the package guests without a vGPU go on, and install refuses it."""
+    venv.create(tmp_path / "venv", symlinks=True, with_pip=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    script = hook_files.install(tmp_path, python)[0].path
+    large = a_domain().replace(b"<devices>", b"<!--" + b"x" * (1 << 20) + b"--><devices>")
+    assert run_script(script, "g", "migrate", "begin", "-", stdin=large) == (0, b"", b"")
+    said = f"refused: the hook's program does not run with {python} (status 1)\n"
+    for stdin in (GOOD, b""):
+        found = run_script(script, "g", "restore", "begin", "-", stdin=stdin)
+        assert found == (1, b"", f"vgpu-migrate: guest g, restore begin: {said}".encode())
+    assert hook_files.trouble_with(python) == "ModuleNotFoundError: No module named 'vgpu_migrate'"
+    assert hook_files.trouble_with(tmp_path / "nowhere") == "No such file or directory"
+    assert hook_files.trouble_with(Path(sys.executable)) is None
+    with pytest.raises(OutsideError, match=r"-I: ModuleNotFoundError: .*; nothing was written"):
+        hook_files.require_running(python)
+    path = os.pathsep.join(
+        [str(Path(str(one.__file__)).parents[1]) for one in (vgpu_migrate.errors, click.core)]
+    )
+    done = subprocess.run(
+        [python, "-m", "vgpu_migrate", "vm", "hook", "install", "--root", tmp_path / "other"],
+        env=NOTHING | {"PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, (tmp_path / "other").exists()) == (3, "", False)
+    assert done.stderr.startswith(f"the hook does not run with {python} -I: ModuleNotFoundError: ")
+
+
+@pytest.mark.parametrize(("operation", "status"), [("migrate", 1), ("restore", 1), ("start", 0)])
+def test_without_standard_input(operation: str, status: int, tmp_path: Path) -> None:
+    """Where it is closed, what is the hook's to judge is refused in one line, and the rest passes."""
+    script = hook_files.install(tmp_path, Path(sys.executable))[0].path
+    line = ["sh", "-c", 'exec "$0" g "$1" begin - 0<&-', str(script), operation]
+    done = subprocess.run(line, env=NOTHING, capture_output=True, check=False, text=True)
+    said = (
+        f"vgpu-migrate: guest g, {operation} begin: refused: standard input is closed; wanted the guest's XML"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", said + "\n" if status else "")
+
+
 CODE = (
     "import sys; from pathlib import Path; from vgpu_migrate.vmm.hook import main; "
     "main(sys.argv[2:], settings=Path(sys.argv[1]))"
@@ -382,6 +499,40 @@ def test_a_driver_that_hangs_is_not_waited_for(host: VgpuHost, tmp_path: Path) -
             assert (done.returncode, b"no answer within 0.2 s" in done.stderr) == (status, True)
     finally:
         host.clear()
+
+
+def at_the_deadline(tmp_path: Path, answered: str, write: str) -> subprocess.Popen[bytes]:
+    """A hook that passes what it cannot judge in 0.2 s, with an answer, and a way to write it."""
+    settings = tmp_path / "hook.toml"
+    settings.write_text('[policy]\ndriver_unreachable = "pass"\ndeadline_s = 0.2\n')
+    settings.chmod(0o600)
+    code = (
+        "import os, sys, time; from pathlib import Path; from vgpu_migrate.vmm import hook\n"
+        f"hook.answer = lambda *_, **__: {answered}\nwrite = os.write\n{write}\n"
+        "hook.main(['g', 'migrate', 'begin', '-'], settings=Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-I", "-c", code, str(settings)]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=NOTHING
+    )
+
+
+def test_the_deadline_does_not_cut_an_answer(tmp_path: Path) -> None:
+    """An XML that is being written when the deadline passes is written to its end."""
+    with at_the_deadline(tmp_path, "hook.Answer(0, b'<x/>' * 100_000)", "") as process:
+        assert process.stdout is not None
+        first = os.read(process.stdout.fileno(), 4)
+        time.sleep(0.5)
+        out, err = process.communicate()
+    assert (process.returncode, first + out == b"<x/>" * 100_000, err) == (0, True, b"")
+
+
+def test_the_deadline_does_not_lift_a_refusal(tmp_path: Path) -> None:
+    """A refusal that is being said when the deadline passes stands, and is the only line."""
+    slow = "def later(fd, data):\n    time.sleep(0.5)\n    return write(fd, data)\nos.write = later"
+    with at_the_deadline(tmp_path, "hook.Answer(1, said='refused')", slow) as process:
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (1, b"", b"refused\n")
 
 
 def test_the_hook_imports_the_standard_library_alone() -> None:

@@ -1,15 +1,20 @@
-"""The hook's entry point over rule, guest state, record and operation: no wrong pass and no wrong refusal.
+"""The hook as libvirt runs it over rule, guest state, record and operation: no wrong pass or refusal.
 
+Every call goes through the entry point, with real descriptors, and some through the script too.
 What is right is said by the oracle of the rules' tests, which shares nothing with the code.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, NoReturn
 
 import pytest
 from tests.compat.factories import NO_SOURCE, UNREPORTED, a_vgpu
@@ -18,7 +23,6 @@ from tests.vmm.guests import (
     LATER,
     a_domain,
     an_element,
-    asked,
     mdev,
     of_traits,
     settings_for,
@@ -29,7 +33,9 @@ from tests.vmm.guests import (
 from vgpu_migrate.compat import GpuTraits, VgpuTraits
 from vgpu_migrate.compat.record import read_gpu_record
 from vgpu_migrate.testing import simulated_hosts
+from vgpu_migrate.vmm import hook, hook_files
 from vgpu_migrate.vmm.domain_element import GuestState, SavedVgpu
+from vgpu_migrate.vmm.hook_exit import Answer
 
 FLEET = """
 domains:
@@ -86,6 +92,8 @@ VGPUS = (
     a_vgpu(ecc=False, version=0x120001, guest_max=0x130001),
     a_vgpu(guest_info=False, version=None, guest_min=None, guest_max=None, ecc=False),
 )
+EVERY = 199
+"""Of so many calls one goes through the script, as a process, too; a prime: every kind has its turn."""
 KINDS = ("live", "saved", "damaged", "stale", "absent")
 OPERATIONS = ("migrate", "restore")
 
@@ -138,18 +146,93 @@ def is_right(target: Target, vgpu: VgpuTraits, kind: str, state: GuestState) -> 
     return any(judge(vgpu, gpu, target.profile).states & wanted for gpu in target.gpus)
 
 
-def test_no_wrong_pass_and_no_wrong_refusal(targets: tuple[Target, ...]) -> None:
+class Left(BaseException):
+    """The process would have ended, with this status."""
+
+
+def leave(status: int) -> NoReturn:
+    """In the place of `os._exit`."""
+    raise Left(status)
+
+
+class Libvirt:
+    """Calls the hook as libvirt does: arguments, XML on descriptor 0, answers on 1 and 2, and an exit status.
+
+    The descriptors are this process's own meanwhile, and the end of the process is caught.
+    """
+
+    def __init__(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._files: list[BinaryIO] = [
+            stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (the stack closes it)
+            for _ in range(3)
+        ]
+        self._kept = [os.dup(number) for number in range(3)]
+        stack.callback(self._close)
+        self._patch = monkeypatch
+
+    def _close(self) -> None:
+        for number in self._kept:
+            os.close(number)
+
+    def call(self, xml: bytes, settings: Path, operation: str) -> Answer:
+        """What one call answers."""
+        for file, data in zip(self._files, (xml, b"", b""), strict=True):
+            os.ftruncate(file.fileno(), 0)
+            os.pwrite(file.fileno(), data, 0)
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+        with self._patch.context() as patch, ExitStack() as stack:
+            patch.setattr(os, "_exit", leave)
+            patch.setattr(sys, "argv", ["-c", "g", operation, "begin", "-"])
+            for number, file in enumerate(self._files):
+                os.dup2(file.fileno(), number)
+                stack.callback(os.dup2, self._kept[number], number)
+            patch.setattr(sys, "stdin", stack.enter_context(open(0, closefd=False)))
+            with pytest.raises(Left) as left:
+                hook.main(settings=settings)
+        _, out, said = (os.pread(file.fileno(), 1 << 20, 0) for file in self._files)
+        assert said.count(b"\n") == bool(said)
+        return Answer(left.value.args[0], out, said.decode().rstrip("\n"))
+
+
+@pytest.fixture
+def libvirt(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Libvirt]:
+    """Whoever calls the hook."""
+    with capfd.disabled(), ExitStack() as stack:
+        yield Libvirt(stack, monkeypatch)
+
+
+def by_script(target: Target, xml: bytes, operation: str) -> Answer:
+    """What the script that `vm hook install` writes answers, as a process; it only has other settings."""
+    text = hook_files.script(Path(sys.executable))
+    named = text.replace(
+        "main(refusal", f'from pathlib import Path\nmain(settings=Path("{target.settings}"), refusal'
+    )
+    assert named.count("main(settings") == 1
+    script = target.settings.with_name("50-vgpu-migrate")
+    script.write_text(named)
+    script.chmod(0o755)
+    line, environment = [str(script), "g", operation, "begin", "-"], {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(line, input=xml, env=environment, capture_output=True, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr.decode().rstrip("\n"))
+
+
+def test_no_wrong_pass_and_no_wrong_refusal(targets: tuple[Target, ...], libvirt: Libvirt) -> None:
     """Of more than ten thousand calls each passes if and only if the rules allow the guest's state there."""
-    wrong, asked_for, passed = [], 0, 0
+    wrong, asked_for, passed, by_process = [], 0, 0, 0
     for target, vgpu, kind, state in product(targets, VGPUS, KINDS, GuestState):
         xml, right = xml_of(vgpu, kind, state), is_right(target, vgpu, kind, state)
         for operation in OPERATIONS:
-            found = asked(xml, target.settings, operation=operation)
+            found = libvirt.call(xml, target.settings, operation)
             asked_for += 1
             passed += found.status == 0
             if (found.status == 0, found.out, bool(found.said)) != (right, b"", not right):
                 wrong.append((target.id, vgpu, kind, state, operation, found))
+            if asked_for % EVERY == 0:
+                by_process += 1
+                if (again := by_script(target, xml, operation)) != found:
+                    wrong.append((target.id, vgpu, kind, state, operation, again))
     assert wrong == []
+    assert by_process >= 50
     assert asked_for == len(targets) * len(VGPUS) * len(KINDS) * 3 * 2 >= 10_000
     assert 500 < passed < asked_for / 2
 

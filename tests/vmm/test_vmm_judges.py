@@ -17,7 +17,7 @@ from vgpu_migrate.nvml import States, VersionRange
 from vgpu_migrate.testing import VgpuHost, simulated_host
 from vgpu_migrate.vmm.domain_element import SavedVgpu
 from vgpu_migrate.vmm.judgement import By, Judgement, Unjudged
-from vgpu_migrate.vmm.judges import Judge, RecordJudge, SimulatedJudge, judge_for
+from vgpu_migrate.vmm.judges import Judge, RecordJudge, SimulatedJudge, is_of_this_machine, judge_for
 from vgpu_migrate.vmm.libvirt_uri import parts_of
 from vgpu_migrate.vmm.program_judge import ProgramJudge, ssh_command
 
@@ -211,6 +211,9 @@ def test_a_changed_range_is_seen(host: VgpuHost) -> None:
     [
         ([], "qemu+tls://h2/system"),
         ([], "qemu+tcp://h2/system"),
+        ([], "qemu+unix:///system?socket=/x"),
+        ([], "qemu:///system?mode=legacy;SOCKET=/x"),
+        ([], "qemu:///system?name=qemu%2Bssh://h2/system"),
         ([], "qemu+ssh:///system"),
         ([], "nothing"),
         ([], "qemu+ssh://h2:port/system"),
@@ -235,25 +238,29 @@ def test_local_uris_are_judged_here(host: VgpuHost, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("VGPU_MIGRATE_HOST", str(host.socket))
     for judge in (
         judge_for([], "qemu:///system"),
-        judge_for([], "qemu+unix:///system?socket=/x"),
+        judge_for([], "qemu+unix:///system?mode=legacy"),
         judge_for(["local"], "qemu+tls://h2/system"),
     ):
         assert judge.name == "this machine's own host"
+        assert is_of_this_machine(judge)
+    assert not is_of_this_machine(judge_for(["ssh:h2"], "qemu:///system"))
     assert states(judge.judge((a_vgpu(),))) == [[ALL, States.NONE]]
 
 
 @pytest.mark.parametrize(
-    ("uri", "transport", "host", "is_local"),
+    ("uri", "transport", "host", "is_local", "may_be"),
     [
-        ("qemu:///system", "", None, True),
-        ("qemu+unix:///system?socket=/run/x", "unix", None, True),
-        ("qemu+ssh://h2/system", "ssh", "h2", False),
-        ("qemu+ssh:///system", "ssh", None, False),
-        ("qemu://h2/system", "", "h2", False),
-        ("qemu+tcp://[fe80::1]:16509/system", "tcp", "fe80::1", False),
+        ("qemu:///system", "", None, True, True),
+        ("qemu+unix:///system?socket=/run/x", "unix", None, False, True),
+        ("qemu:///system?Socket=", "", None, False, True),
+        ("qemu+ssh://h2/system", "ssh", "h2", False, False),
+        ("qemu+ssh:///system", "ssh", None, False, False),
+        ("qemu://h2/system", "", "h2", False, False),
+        ("qemu+tcp://[fe80::1]:16509/system", "tcp", "fe80::1", False, False),
     ],
 )
-def test_where_a_uri_leads(uri: str, transport: str, host: str | None, is_local: bool) -> None:
-    """A URI means this machine where it names no host and no transport but the Unix socket."""
+def test_where_a_uri_leads(uri: str, transport: str, host: str | None, is_local: bool, may_be: bool) -> None:
+    """A URI means this machine where it names no host, and no socket behind which another one may be."""
     parts = parts_of(uri)
-    assert (parts.transport, parts.host, parts.is_local) == (transport, host, is_local)
+    assert (parts.transport, parts.host) == (transport, host)
+    assert (parts.is_local, parts.may_be_local) == (is_local, may_be)

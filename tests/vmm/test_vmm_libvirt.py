@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from tests.lab.prerequisites import imported_libvirt
 from tests.vmm.guests import MDEV, some_records
 
 from vgpu_migrate.errors import OutsideError, UnknownNameError
@@ -31,10 +32,7 @@ from vgpu_migrate.vmm.libvirt_values import (
     job_statistics,
 )
 
-libvirt = pytest.importorskip(
-    "libvirt",
-    reason="no libvirt-python: apt-get install gcc pkg-config libvirt-dev; pip install libvirt-python",
-)
+libvirt = imported_libvirt()
 
 URI = "test:///default"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.lab.prerequisites import imported_libvirt
 from tests.vmm.guests import a_record, some_records
 from tests.vmm.pictures import UUID
 
@@ -26,10 +27,7 @@ from vgpu_migrate.vmm.migration import Moved, Order, migrate
 from vgpu_migrate.vmm.move_picture import Line, Word
 from vgpu_migrate.vmm.transfer import Ending, Transferred
 
-pytest.importorskip(
-    "libvirt",
-    reason="no libvirt-python: apt-get install gcc pkg-config libvirt-dev; pip install libvirt-python",
-)
+imported_libvirt()
 
 XML = f"""<domain type='test'><name>g</name><uuid>{UUID}</uuid><memory>1024</memory>
 <os><type>hvm</type></os></domain>"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,10 +84,15 @@ def test_a_sleeping_guest_needs_sleep() -> None:
 
 
 def test_offline_moves_a_definition_alone() -> None:
-    """With --offline the guest has to be off and defined, and no vgpu is looked at."""
+    """With --offline the guest has to be off and defined; of a vGPU the hook's word is told beforehand."""
     wish = Wish(offline=True, persistent=True)
     off = a_source(power=Power.OFF, is_persistent=True, vgpus=())
     assert told(a_picture(source=off, judgement=None), wish) == [("definition", "note")]
+    with_vgpu = a_picture(source=replace(off, shows_vgpu=True), judgement=None)
+    assert told(with_vgpu, wish) == [("hook", "note"), ("definition", "note")]
+    line = the_line(with_vgpu, "hook", wish)
+    assert "as if it were live" in line.evidence
+    assert line.remedy.endswith("virsh dumpxml --inactive g | virsh -c URI define /dev/stdin")
     assert told(a_picture(), wish) == [("guest", "no")]
     transient = a_source(power=Power.OFF, is_persistent=False, vgpus=())
     assert told(a_picture(source=transient, judgement=None), wish) == [("guest", "no")]
@@ -175,6 +181,19 @@ def test_guests_whose_vgpus_are_in_doubt(
 def test_the_judges_word(judged: Any, word: str) -> None:
     """A driver's yes is ok, a prediction's or a trusted hook's a note, and without a verdict nothing goes."""
     assert the_line(a_picture(judgement=judged), "verdict").word == word
+
+
+@pytest.mark.parametrize(
+    ("here", "target"),
+    [("1", a_target()), ("1", a_target(host_uuid="")), ("", a_target(host_uuid=""))],
+)
+def test_this_host_does_not_judge_for_another(here: str, target: Any) -> None:
+    """A yes of the source's own driver about another host is a no, and the choices are told."""
+    picture = a_picture(source=a_source(host_uuid=here), target=target, is_judged_here=True)
+    line = the_line(picture, "verdict")
+    assert (line.word, line.evidence.partition(":")[0]) == (Word.NO, "judged by another host")
+    assert "--judge ssh:[USER@]HOST" in line.remedy
+    assert not may_go(look(picture, Wish()))
 
 
 def test_each_vgpu_is_judged_for_itself() -> None:

@@ -7,12 +7,15 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.lab.prerequisites import imported_libvirt
 from tests.vmm.guests import MDEV, OTHER_MDEV, a_domain, mdev, settings_for, some_records
 
 from vgpu_migrate import facts
+from vgpu_migrate.errors import OutsideError
 from vgpu_migrate.hosts.fault_spec import FaultSpec
 from vgpu_migrate.manager import DeviceId, Seat, VgpuDefinition, VmDefinition
 from vgpu_migrate.model import VmId
@@ -27,10 +30,7 @@ from vgpu_migrate.vmm.libvirt_values import DomainState, Status
 from vgpu_migrate.vmm.taking import NotTaken, take_now
 from vgpu_migrate.vmm.watch import News, Report, Watch
 
-pytest.importorskip(
-    "libvirt",
-    reason="no libvirt-python: apt-get install gcc pkg-config libvirt-dev; pip install libvirt-python",
-)
+imported_libvirt()
 
 URI = "test:///default"
 VM = VmId("g")
@@ -197,6 +197,20 @@ def test_the_driver_may_be_away(domain: Domain, host: VgpuHost, settings: HookSe
         assert "answered 15" in watch.wait(News.DRIVER_AWAY).says
         host.clear()
         assert watch.wait(News.DRIVER_BACK).says == "this host's driver answers again"
+        watch.wait(News.PUBLISHED)
+
+
+def test_a_driver_that_hangs_is_away(domain: Domain, host: VgpuHost, settings: HookSettings) -> None:
+    """A driver that does not answer within the settings' deadline is told as away, and holds nobody."""
+    host.inject(FaultSpec(function="nvmlDeviceGetCount_v2", delay_s=2))
+    short = replace(settings, deadline_s=0.2)
+    with pytest.raises(OutsideError, match=r"^no answer within 0\.2 s$"):
+        take_now(read_guest(domain), short)
+    with watching(short, interval_s=0.2) as watch:
+        said = watch.wait(News.DRIVER_AWAY).says
+        assert said == "this host's driver does not answer: no answer within 0.2 s"
+        host.clear()
+        watch.wait(News.DRIVER_BACK)
         watch.wait(News.PUBLISHED)
 
 

@@ -28,6 +28,9 @@ def hook(picture: HostPicture) -> Iterator[Finding]:
     elif files.missing is not None:
         seen = f"{files.missing} is gone: every guest with a vGPU is refused"
         yield fail("hook", seen, where, remedy=INSTALL_HOOK)
+    elif files.trouble is not None:
+        seen = f"its program does not run: {files.trouble}: every guest with a vGPU is refused"
+        yield fail("hook", seen, where, remedy=f"install vgpu-migrate anew, then {INSTALL_HOOK}")
     else:
         yield ok("hook", "installed", where)
     if files.settings_trouble is not None:

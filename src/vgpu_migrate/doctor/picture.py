@@ -80,12 +80,17 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HookFiles:
-    """The hook's files. `missing` is a file that its script needs and that is not there."""
+    """The hook's files.
+
+    `missing` is a file that its script needs and that is not there; `trouble` says why its program does not
+    run, None where it does or was not run.
+    """
 
     is_there: bool = False
     is_ours: bool = False
     is_executable: bool = False
     missing: str | None = None
+    trouble: str | None = None
     has_settings: bool = False
     settings_trouble: str | None = None
 

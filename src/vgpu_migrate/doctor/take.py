@@ -49,7 +49,7 @@ from vgpu_migrate.nvml import (
 )
 from vgpu_migrate.pinio import PIN_FILE, read_pin
 from vgpu_migrate.units.place import PIN_UNIT, UNITS, WATCH_UNIT, enabling_links
-from vgpu_migrate.vmm.hook_files import MARK, SCRIPT
+from vgpu_migrate.vmm.hook_files import MARK, SCRIPT, trouble_with
 from vgpu_migrate.vmm.hook_settings import SETTINGS, read_settings
 
 QEMU = ("/usr/libexec/qemu-kvm", "/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-system-aarch64")
@@ -277,11 +277,15 @@ def _hook(tree: HostTree) -> HookFiles:
         read_settings(tree.file(str(SETTINGS)))
     except InputError as error:
         trouble = str(error)
+    is_ours, needed = MARK.strip() in text, _needed(text)
+    missing = next((one for one in needed if not tree.is_there(one)), None)
+    runs = tree.is_this_machine and is_ours and bool(needed) and missing is None
     return HookFiles(
         is_there=tree.is_there(path),
-        is_ours=MARK.strip() in text,
+        is_ours=is_ours,
         is_executable=tree.is_there(path) and bool(tree.path(path).stat().st_mode & 0o111),
-        missing=next((needed for needed in _needed(text) if not tree.is_there(needed)), None),
+        missing=missing,
+        trouble=trouble_with(Path(needed[0])) if runs else None,
         has_settings=tree.is_there(str(SETTINGS)),
         settings_trouble=trouble,
     )

@@ -6,6 +6,7 @@ Read from sysfs and from libvirt's files of running guests; libvirt itself is no
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from vgpu_migrate.errors import InputError
 from vgpu_migrate.vmm.domain_xml import LARGEST, host_devices, parse_domain
 
 _SMALL = 4096
+LOCK = ".lock"
 
 
 class Device(NamedTuple):
@@ -91,29 +93,49 @@ def used_by_guests(domains: Path) -> frozenset[str]:
     return frozenset(used)
 
 
-def claim(device: str, *, guest: str, directory: Path, seconds: float) -> bool:
-    """Mark a device as given to a guest; whether no other guest was given it in the last so many seconds.
+class Claims:
+    """The marks of devices that were given to a guest which does not run yet; made by `choosing`."""
 
-    A guest whose migration failed finds its own mark again.
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def give(self, device: str, guest: str) -> bool:
+        """Mark a device as given to a guest, anew where it has it already; whether it is no other guest's.
+
+        Raises:
+            OSError: the mark cannot be read or written.
+        """
+        path, name = self._directory / device, guest.encode("utf-8", "surrogateescape")
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_bytes() != name:
+                return False
+        with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(name)
+        return True
+
+    def take_back(self, device: str) -> None:
+        """Take the mark away again."""
+        with contextlib.suppress(OSError):
+            (self._directory / device).unlink()
+
+
+@contextlib.contextmanager
+def choosing(directory: Path, seconds: float) -> Iterator[Claims]:
+    """Choose devices while nobody else on this host does; marks older than so many seconds are gone.
+
+    The lock ends with the process, so one that hangs holds the others no longer than its deadline.
 
     Raises:
         OSError: the directory cannot be written.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / device
-    with contextlib.suppress(FileNotFoundError):
-        if time.time() - path.stat().st_mtime > seconds:
-            path.unlink()
-    name = guest.encode("utf-8", "surrogateescape")
+    lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(name)
-    except FileExistsError:
-        return path.read_bytes() == name
-    return True
-
-
-def unclaim(device: str, *, directory: Path) -> None:
-    """Take the mark away again."""
-    with contextlib.suppress(OSError):
-        (directory / device).unlink()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in _entries(directory):
+            # A mark of the future is of a clock that was set back, and no younger for it.
+            if path.name != LOCK and abs(time.time() - path.stat().st_mtime) > seconds:
+                path.unlink()
+        yield Claims(directory)
+    finally:
+        os.close(lock)

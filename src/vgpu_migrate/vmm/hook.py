@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
@@ -39,19 +38,11 @@ from vgpu_migrate.vmm.domain_xml import (
     host_devices,
     parse_domain,
 )
+from vgpu_migrate.vmm.hook_exit import Answer, WayOut, leave_at_deadline, one_line
 from vgpu_migrate.vmm.hook_settings import SETTINGS, Devices, HookSettings, Policy, read_settings
 from vgpu_migrate.vmm.local_driver import DriverCallError, GpuFault, LocalDriver, LocalGpu, local_driver
 
 OWN = frozenset({("migrate", "begin"), ("restore", "begin")})
-LONGEST_LINE = 1000
-
-
-class Answer(NamedTuple):
-    """What the hook does: exit status, what it writes to stdout, and its line on stderr ("" for none)."""
-
-    status: int
-    out: bytes = b""
-    said: str = ""
 
 
 PASS = Answer(0)
@@ -78,33 +69,30 @@ class _Guest(NamedTuple):
     devices: tuple[HostDevice, ...]
 
 
-def answer(arguments: Sequence[str], stdin: BinaryIO, *, settings: Path = SETTINGS) -> Answer:
+def answer(arguments: Sequence[str], stdin: BinaryIO | None, *, settings: Path = SETTINGS) -> Answer:
     """What the hook answers to one call.
 
     Args:
         arguments: guest, operation, sub-operation, and what else libvirt gives.
-        stdin: the domain XML; not read for operations of others.
+        stdin: the domain XML; not read for operations of others. None: it is closed.
         settings: the settings file.
     """
     if tuple(arguments[1:3]) not in OWN:
         return PASS
     what = f"vgpu-migrate: guest {arguments[0]}, {arguments[1]} {arguments[2]}"
     try:
+        if stdin is None:
+            raise _Refusal("standard input is closed; wanted the guest's XML")
         out = _judge(arguments[0], stdin.read(LARGEST + 1), settings)
     except _Refusal as refusal:
-        return Answer(1, said=_line(f"{what}: refused: {refusal}"))
+        return Answer(1, said=one_line(f"{what}: refused: {refusal}"))
     except _Unjudged as unjudged:
         if unjudged.policy is Policy.PASS:
-            return Answer(0, said=_line(f"{what}: not judged, passed as the settings say: {unjudged}"))
-        return Answer(1, said=_line(f"{what}: refused: {unjudged}"))
+            return Answer(0, said=one_line(f"{what}: not judged, passed as the settings say: {unjudged}"))
+        return Answer(1, said=one_line(f"{what}: refused: {unjudged}"))
     except (VgpuMigrateError, OSError) as error:
-        return Answer(1, said=_line(f"{what}: refused: {error}"))
+        return Answer(1, said=one_line(f"{what}: refused: {error}"))
     return Answer(0, out)
-
-
-def _line(text: str) -> str:
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return shown if len(shown) <= LONGEST_LINE else shown[: LONGEST_LINE - 1] + "…"
 
 
 def _judge(name: str, data: bytes, path: Path) -> bytes:
@@ -249,29 +237,34 @@ class _Judgement:
 
     def _mapped(self, allowed: Sequence[frozenset[str]], known: dict[str, free_devices.Device]) -> bytes:
         """The XML with a free device of its type for each vgpu, on a gpu where it may go on."""
-        settings = self._settings
-        try:
-            used = {f"mdev:{one}" for one in self._driver.mdevs_in_use()}
-        except DriverCallError as error:
-            raise _Unjudged(settings.driver_unreachable, f"this host's driver failed: {error}") from None
-        used |= free_devices.used_by_guests(Path(settings.domains))
-        claims, chosen = Path(settings.claims), list[str]()
-        try:
-            for number, vgpu in enumerate(self._records.vgpus):
-                chosen.append(self._claimed(number, vgpu, allowed[number], known, used | set(chosen)))
-        except (_Refusal, OSError):
-            for device in chosen:
-                free_devices.unclaim(device, directory=claims)
-            raise
+        settings, chosen = self._settings, list[str]()
+        with free_devices.choosing(Path(settings.claims), settings.claim_s) as claims:
+            used = self._used()
+            try:
+                for number, vgpu in enumerate(self._records.vgpus):
+                    free = {name: one for name, one in known.items() if name not in used | set(chosen)}
+                    chosen.append(self._claimed(number, vgpu, allowed[number], free, claims))
+            except (_Refusal, OSError):
+                for device in chosen:
+                    claims.take_back(device)
+                raise
         return self._rewritten(chosen)
+
+    def _used(self) -> frozenset[str]:
+        try:
+            active = {f"mdev:{one}" for one in self._driver.mdevs_in_use()}
+        except DriverCallError as error:
+            reason = f"this host's driver failed: {error}"
+            raise _Unjudged(self._settings.driver_unreachable, reason) from None
+        return free_devices.used_by_guests(Path(self._settings.domains)) | active
 
     def _claimed(
         self,
         number: int,
         vgpu: SavedVgpu,
         allowed: frozenset[str],
-        known: dict[str, free_devices.Device],
-        used: set[str],
+        free: dict[str, free_devices.Device],
+        claims: free_devices.Claims,
     ) -> str:
         now = self._devices[number]
         assert now is not None, "only guests with devices are mapped"
@@ -282,17 +275,12 @@ class _Judgement:
         kind = now.id.partition(":")[0]
         fitting = [
             one
-            for one in known.values()
-            if one.type == vgpu.type and one.gpu in allowed and one.id not in used and one.id.startswith(kind)
+            for one in free.values()
+            if one.type == vgpu.type and one.gpu in allowed and one.id.startswith(kind)
         ]
         # The one that the guest names already is as good as any, and leaves its XML as it is.
         for one in sorted(fitting, key=lambda one: (one.id != now.id, one.id)):
-            if free_devices.claim(
-                one.id,
-                guest=self._guest.name,
-                directory=Path(self._settings.claims),
-                seconds=self._settings.claim_s,
-            ):
+            if claims.give(one.id, self._guest.name):
                 return one.id
         where = ", ".join(sorted(allowed))
         raise _Refusal(f"vgpu {number}: no free {kind} device of type {vgpu.type} on {where}")
@@ -330,43 +318,19 @@ def _said(faults: Sequence[GpuFault]) -> str:
     return "; ".join(f"{fault.name}: {fault.error}" for fault in faults)
 
 
-def main(arguments: Sequence[str] | None = None, *, settings: Path = SETTINGS) -> NoReturn:
-    """Run as libvirt's hook and leave, whatever a thread or the driver still does."""
+def main(arguments: Sequence[str] | None = None, *, settings: Path = SETTINGS, refusal: int = 1) -> NoReturn:
+    """Run as libvirt's hook and leave, whatever a thread or the driver still does.
+
+    Args:
+        arguments: as libvirt gives them; None: those of the process.
+        settings: the settings file.
+        refusal: the exit status in place of 1, for a caller that has to know it from a Python that fails.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if tuple(given[1:3]) in OWN:
-        _watch(given, settings)
-        found = answer(given, sys.stdin.buffer, settings=settings)
-        _leave(found)
-    os._exit(0)
-
-
-def _watch(given: Sequence[str], path: Path) -> None:
-    """Leave when the deadline has passed: a driver that hangs must not hold libvirt."""
-    try:
-        settings = read_settings(path)
-    except InputError:
-        settings = HookSettings()
-
-    def late() -> None:
-        what = f"vgpu-migrate: guest {given[0]}, {given[1]} {given[2]}"
-        passes = settings.driver_unreachable is Policy.PASS
-        verb = "not judged, passed as the settings say" if passes else "refused"
-        reason = f"no answer within {settings.deadline_s:g} s"
-        _leave(Answer(0 if passes else 1, said=_line(f"{what}: {verb}: {reason}")))
-
-    timer = threading.Timer(settings.deadline_s, late)
-    timer.daemon = True
-    timer.start()
-
-
-def _leave(found: Answer) -> NoReturn:
-    status = found.status
-    try:
-        if found.said:
-            os.write(2, found.said.encode("utf-8", "backslashreplace") + b"\n")
-        rest = memoryview(found.out)
-        while rest:
-            rest = rest[os.write(1, rest) :]
-    except OSError:
-        status = found.status or int(bool(found.out))  # half an XML must not be taken for a whole one
-    os._exit(status)
+    if tuple(given[1:3]) not in OWN:
+        os._exit(0)
+    way_out = WayOut(refusal)
+    timer = leave_at_deadline(given, settings, way_out)
+    found = answer(given, None if sys.stdin is None else sys.stdin.buffer, settings=settings)
+    timer.cancel()
+    way_out.leave(found)

@@ -1,13 +1,14 @@
 """The hook's two files on a host: the script that libvirt runs, and its settings. Nobody else's are touched.
 
 The script is one of the shell: an operation that is not ours ends in it within a millisecond, and where the
-program has been removed, guests without a vGPU and everything that runs go on.
+program is gone or does not run, guests without a vGPU and everything that runs go on.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -28,16 +29,35 @@ _SCRIPT = """\
 *) exit 0 ;;
 esac
 python={python}
+why="the hook's program is not at $python any more"
 if [ -x "$python" ] && [ -e {module} ]; then
-    exec "$python" -I -c 'from vgpu_migrate.vmm.hook import main; main()' "$@"
+    # What a Python that fails has to say is not for the source: the hook itself takes 3 for its stderr.
+    {{
+        "$python" -I -c 'import os
+from vgpu_migrate.vmm.hook import main
+os.dup2(3, 2)
+main(refusal={refused})' "$@"
+    }} 3>&2 2>/dev/null
+    status=$?
+    case $status in
+    0) exit 0 ;;
+    {refused}) exit 1 ;;
+    esac
+    why="the hook's program does not run with $python (status $status)"
 fi
-# The program is gone: guests without a vGPU go on.
-if grep -q -e 'urn:vgpu-migrate:' -e "type=[\\"']mdev[\\"']"; then
-    echo "vgpu-migrate: guest $1, $2 $3: refused: the hook's program is not at $python any more" >&2
-    exit 1
-fi
-exit 0
+# It is gone, or has failed before it read the XML: guests without a vGPU go on. Where it had read it, or
+# there is none, nobody knows.
+xml=$(cat 2>/dev/null)
+case $xml in
+*urn:vgpu-migrate:* | *type=[\\"\\']mdev[\\"\\']*) ;;
+*"<domain"*) exit 0 ;;
+esac
+echo "vgpu-migrate: guest $1, $2 $3: refused: $why" >&2
+exit 1
 """
+_REFUSED = 3
+"""The exit status by which the script knows a refusal from a Python that fails."""
+RUNS_WITHIN_S = 10
 
 
 class Done(StrEnum):
@@ -62,7 +82,50 @@ def script(python: Path) -> str:
     Args:
         python: the interpreter in whose environment this package is installed.
     """
-    return _SCRIPT.format(mark=MARK, python=shlex.quote(str(python)), module=shlex.quote(str(MODULE)))
+    return _SCRIPT.format(
+        mark=MARK, python=shlex.quote(str(python)), module=shlex.quote(str(MODULE)), refused=_REFUSED
+    )
+
+
+def trouble_with(python: Path) -> str | None:
+    """Why an interpreter cannot run the hook as the script does; None where it can.
+
+    Nothing of the environment or of the working directory counts, as for a program that libvirt starts.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (an interpreter that libvirt runs too, with a list of arguments)
+            [str(python), "-I", "-c", "from vgpu_migrate.vmm.hook import main"],
+            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=RUNS_WITHIN_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {RUNS_WITHIN_S} s"
+    except OSError as error:
+        return error.strerror or "it cannot be started"
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.decode("utf-8", "backslashreplace").split("\n")
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return said or f"it ends with status {done.returncode}"
+
+
+def require_running(python: Path) -> None:
+    """Make sure that an interpreter can run the hook.
+
+    Raises:
+        OutsideError: it cannot, and why.
+    """
+    trouble = trouble_with(python)
+    if trouble is not None:
+        raise OutsideError(
+            f"the hook does not run with {python} -I: {trouble}; install vgpu-migrate into that "
+            "interpreter's environment; nothing was written"
+        )
 
 
 def under(root: Path, path: Path) -> Path:

@@ -36,7 +36,15 @@ def _power(picture: Picture, wish: Wish) -> Iterator[Line]:
         elif not source.is_persistent:
             yield Line(check, Word.NO, f"{source.name} has no definition on {source.host}", "define it")
         else:
-            yield Line(check, Word.OK, f"{what}; its definition moves, and no vGPU is judged")
+            yield Line(check, Word.OK, f"{what}; its definition moves")
+            if source.shows_vgpu:
+                yield Line(
+                    "hook",
+                    Word.NOTE,
+                    "a hook on the destination judges it as if it were live: libvirt tells it no difference",
+                    f"where it refuses, and the guest shall be defined there all the same: virsh dumpxml "
+                    f"--inactive {source.name} | virsh -c URI define /dev/stdin",
+                )
     elif source.power is Power.OFF:
         yield Line(check, Word.NO, what, "start it, or move its definition with --offline")
     elif source.power is Power.OTHER:

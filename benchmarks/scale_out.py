@@ -2,6 +2,7 @@
 
     python benchmarks/scale_out.py                      5, 10 and 20 domains in two processes
     python benchmarks/scale_out.py 20 --jobs 1 2 4      20 domains in one, two and four
+    python benchmarks/scale_out.py --runs 3             the median of three counts of each
     python benchmarks/scale_out.py 4 --scheduler tcp://127.0.0.1:8786
 
 Each domain has 500 hosts and 10,000 VMs unless other numbers are given. The fleet is in memory before the
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -78,6 +80,15 @@ def measure(fleet: Fleet, domains: int, where: Where) -> Row:
     )
 
 
+def median(rows: Sequence[Row]) -> Row:
+    """One row for several of the same; its times are their medians, each for itself."""
+    assert len({row.plan for row in rows}) == 1, "another run, another plan"
+    planned_s = statistics.median(row.planned_s for row in rows)
+    total_s = statistics.median(row.total_s for row in rows)
+    per_domain_s = total_s / rows[0].domains
+    return rows[0]._replace(planned_s=planned_s, total_s=total_s, per_domain_s=per_domain_s)
+
+
 def show(row: Row) -> str:
     """A row of the table."""
     size = f"{row.domains:7} {row.hosts:6} {row.vms:7}  {row.where:26}"
@@ -94,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--vms", type=int, default=10_000, help="in each domain")
     parser.add_argument("--jobs", type=int, nargs="*", default=[2])
     parser.add_argument("--scheduler")
+    parser.add_argument("--runs", type=int, default=1, help="the median of so many counts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -106,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for domains in options.domains or (5, 10, 20):
         recipe = Recipe(hosts=options.hosts * domains, vms=options.vms * domains, domains=domains)
         fleet = make_fleet(recipe, options.seed)
-        found = [measure(fleet, domains, where) for where in places]
+        found = [median([measure(fleet, domains, where) for _ in range(options.runs)]) for where in places]
         assert len({row.plan for row in found}) == 1, "another place, another plan"
         rows += [row._asdict() for row in found]
         if not options.json:

@@ -3,6 +3,7 @@
     python benchmarks/upgrade.py                     every scenario of 1,000 hosts
     python benchmarks/upgrade.py even-20000 --json   some of them, as JSON
     python benchmarks/upgrade.py large               10,000 hosts, 200,000 VMs, 20 domains
+    python benchmarks/upgrade.py --runs 3            the median of three counts of each
     python benchmarks/upgrade.py --no-replay         times only
 
 The fleet is in memory before the clock starts; the time holds everything else: the fleet's parts to bytes
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.fleets import Recipe, make_fleet
 
 from vgpu_migrate.model import Fleet, Vm
+from vgpu_migrate.model.planfile import write_plan
 from vgpu_migrate.planning import upgrade
 from vgpu_migrate.planning.coordinator import Terms
 from vgpu_migrate.planning.executors import Where
@@ -102,20 +105,26 @@ def with_legacy(fleet: Fleet, share: float, seed: int) -> Fleet:
     return replace(fleet, vms=vms)
 
 
-def measure(name: str, *, seed: int, jobs: int, checks: bool) -> Row:
-    """Run one scenario."""
+def measure(name: str, *, seed: int, jobs: int, runs: int, checks: bool) -> Row:
+    """Run one scenario; its time is the median of so many runs, which all have to give the same plan."""
     scenario = SCENARIOS[name]
     fleet = make_fleet(scenario.recipe, seed)
     if scenario.legacy:
         fleet = with_legacy(fleet, scenario.legacy, seed)
-    start = time.perf_counter()
-    planned = upgrade(
-        fleet,
-        scenario.driver,
-        max_unavailable=scenario.max_unavailable,
-        terms=Terms(where=Where(jobs=jobs)),
-    )
-    plan_s = time.perf_counter() - start
+    times, plans = list[float](), set[bytes]()
+    for _ in range(runs):
+        # What the fleet remembers of itself is computed anew.
+        fleet = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, fleet.hosts, fleet.vms)
+        start = time.perf_counter()
+        planned = upgrade(
+            fleet,
+            scenario.driver,
+            max_unavailable=scenario.max_unavailable,
+            terms=Terms(where=Where(jobs=jobs)),
+        )
+        times.append(time.perf_counter() - start)
+        plans.add(write_plan(planned.plan))
+    assert len(plans) == 1, "another run, another plan"
     plan = planned.plan
     bounds = plan.bounds
     assert bounds.hosts is not None
@@ -123,7 +132,7 @@ def measure(name: str, *, seed: int, jobs: int, checks: bool) -> Row:
     return Row(
         scenario=name,
         vms=len(fleet.vms),
-        plan_s=plan_s,
+        plan_s=statistics.median(times),
         hosts=bounds.hosts.value,
         blocked=hosts - bounds.hosts.value,
         blocked_bound=hosts - bounds.hosts.upper_bound,
@@ -166,6 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO", help=shown)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=1, help="the median of so many counts")
     parser.add_argument("--no-replay", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -173,7 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.json:
         print(HEADER)
     for name in options.scenarios or USUAL:
-        row = measure(name, seed=options.seed, jobs=options.jobs, checks=not options.no_replay)
+        checks = not options.no_replay
+        row = measure(name, seed=options.seed, jobs=options.jobs, runs=options.runs, checks=checks)
         rows.append(row._asdict())
         if not options.json:
             print(show(row), *(f"    {note}" for note in row.notes), sep="\n", flush=True)

@@ -150,20 +150,26 @@ def _explained(
     left: Sequence[Mover],
 ) -> list[Stuck]:
     """Why movers stay, as things stand after the moves of residents."""
-    vms = dict(fleet.vms)
-    for shift in shifts:
-        if shift.origin is not None:
-            vm = vms[shift.mover.vm.id]
-            seats = zip(vm.vgpus, _seats(floor, shift.seats), strict=True)
-            vgpus = tuple([replace(vgpu, gpu=seat.gpu, placement=seat.placement) for vgpu, seat in seats])
-            vms[vm.id] = replace(vm, host=_host_at(floor, shift.seats), vgpus=vgpus)
-    moved = Fleet(fleet.revision, fleet.settings, fleet.domain_settings, fleet.hosts, vms)
+    moved = _after_residents(fleet, floor, [shift for shift in shifts if shift.origin is not None])
     planned = floor_of(moved, floor.hosts, table.gpu_classes)
     for shift in shifts:
         if shift.origin is None:
             planned.put(shift.mover, shift.seats)
     explainer = Explainer(moved, table, floor.hosts, planned, ask.domain)
     return [explainer.explain(mover) for mover in left]
+
+
+def _after_residents(fleet: Fleet, floor: Floor, shifts: Sequence[Shift]) -> Fleet:
+    """The fleet with those VMs where they go."""
+    if not shifts:
+        return fleet
+    vms = dict(fleet.vms)
+    for shift in shifts:
+        vm = vms[shift.mover.vm.id]
+        seats = zip(vm.vgpus, _seats(floor, shift.seats), strict=True)
+        vgpus = tuple([replace(vgpu, gpu=seat.gpu, placement=seat.placement) for vgpu, seat in seats])
+        vms[vm.id] = replace(vm, host=_host_at(floor, shift.seats), vgpus=vgpus)
+    return Fleet(fleet.revision, fleet.settings, fleet.domain_settings, fleet.hosts, vms)
 
 
 def _with_remedies(fleet: Fleet, ask: DrainAsk, stuck: Sequence[Stuck]) -> tuple[Stuck, ...]:

@@ -59,6 +59,7 @@ class Floor:
     count: list[int] = field(default_factory=list)
     mask: list[int] = field(default_factory=list)
     mig: list[Counter[int]] = field(default_factory=list)
+    """How many of each type a MIG gpu holds; of others nothing."""
     is_opened: list[bool] = field(default_factory=list)
     """Whether all that the gpu holds are movers: it was empty before this plan, or its residents may move."""
     memory_left: list[float] = field(default_factory=list)
@@ -272,7 +273,7 @@ def floor_of(fleet: Fleet, hosts: Iterable[Host], gpu_classes: Mapping[GpuId, in
         floor.gpus_of.append([])
         floor.memory_left.append(_left(host.memory_mib, residents, "memory_mib"))
         floor.vcpus_left.append(_left(host.vcpus, residents, "vcpus"))
-        floor.groups.append(Counter(group for vm in residents for group in vm.anti_affinity))
+        floor.groups.append(Counter([group for vm in residents for group in vm.anti_affinity]))
         floor.load_s.append(0.0)
         for gpu in host.gpus:
             if gpu.is_vgpu_host:
@@ -301,6 +302,6 @@ def _add_gpu(floor: Floor, fleet: Fleet, gpu: Gpu, host: int, gpu_class: int) ->
         if vgpu.placement is not None:
             mask |= region(vgpu.type.row, vgpu.placement)
     floor.mask.append(mask)
-    floor.mig.append(Counter(vgpu.type.row for vgpu in tenants))
+    floor.mig.append(Counter([vgpu.type.row for vgpu in tenants]) if gpu.mig else Counter())
     floor.is_opened.append(not tenants)
     floor.here.append({})

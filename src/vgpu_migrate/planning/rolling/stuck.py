@@ -14,11 +14,15 @@ from vgpu_migrate.model.planfile import Stuck, StuckEvidence, StuckReason
 from vgpu_migrate.nvml import States
 from vgpu_migrate.planning.moves import least_interruption, possible_ways
 from vgpu_migrate.planning.remedies import empty_copy, with_version
-from vgpu_migrate.planning.rolling.downgrades import is_downgrade, remedy_of
+from vgpu_migrate.planning.rolling.downgrades import TOO_NEW, is_downgrade, remedy_of
 from vgpu_migrate.planning.rolling.guises import Guise
 from vgpu_migrate.planning.rolling.pool import Pool
 from vgpu_migrate.planning.rolling.remedies import Held, Remedy
 from vgpu_migrate.planning.rolling.yard import Yard
+
+
+OF_VERSIONS = TOO_NEW | {"guest-older", "guest-driver-older"}
+"""The rules whose own remedies say less than `_by_version`, which knows the driver asked for."""
 
 
 def held_of(pool: Pool, driver: str) -> Iterator[Held]:
@@ -45,8 +49,10 @@ def _stranded(yard: Yard, host: Host, vm: Vm, driver: str) -> Held:
     if how is not None:
         text = f"allow {how} for {vm.id}: an upgraded host could take it so"
         remedies.append(Remedy(text, replace(vm, allow=vm.allow | how.state)))
-    remedies += _by_version(host, vm, driver)
-    remedies += [Remedy(piece.remedy) for piece in pieces]
+    by_version = list(_by_version(host, vm, driver))
+    said = OF_VERSIONS if by_version else frozenset()
+    remedies += by_version
+    remedies += [Remedy(piece.remedy) for piece in pieces if piece.rule not in said]
     if verdict is None:
         boards = ", ".join(sorted({vgpu.type.board for vgpu in vm.vgpus}))
         text = f"make a host of domain {host.domain} with a gpu of {boards} schedulable, or add one"

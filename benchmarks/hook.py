@@ -72,9 +72,7 @@ def measure(runs: int) -> dict[str, dict[str, float]]:
         settings.write_text(f'[driver]\nlibrary = "{library_dir() / LIBRARY}"\nsocket = "{host.socket}"\n')
         settings.chmod(0o600)
         installed = folder / "50-vgpu-migrate"
-        # What is installed, but for the settings, which it takes from /etc.
-        there = f"main(settings=__import__('pathlib').Path('{settings}'))"
-        installed.write_text(script(Path(sys.executable)).replace("main()'", there.replace("'", '"') + "'"))
+        installed.write_text(script(Path(sys.executable), settings))
         installed.chmod(0o755)
         record = host.saved_records(VmId("vm1"))[0]
         cases = (

@@ -33,10 +33,7 @@ why="the hook's program is not at $python any more"
 if [ -x "$python" ] && [ -e {module} ]; then
     # What a Python that fails has to say is not for the source: the hook itself takes 3 for its stderr.
     {{
-        "$python" -I -c 'import os
-from vgpu_migrate.vmm.hook import main
-os.dup2(3, 2)
-main(refusal={refused})' "$@"
+        "$python" -I -c {code} "$@"
     }} 3>&2 2>/dev/null
     status=$?
     case $status in
@@ -55,6 +52,11 @@ esac
 echo "vgpu-migrate: guest $1, $2 $3: refused: $why" >&2
 exit 1
 """
+_CODE = """\
+import os
+from vgpu_migrate.vmm.hook import main
+os.dup2(3, 2)
+main({arguments})"""
 _REFUSED = 3
 """The exit status by which the script knows a refusal from a Python that fails."""
 RUNS_WITHIN_S = 10
@@ -76,14 +78,22 @@ class FileDone(NamedTuple):
     done: Done
 
 
-def script(python: Path) -> str:
+def script(python: Path, settings: Path = SETTINGS) -> str:
     """The script that libvirt runs.
 
     Args:
         python: the interpreter in whose environment this package is installed.
+        settings: the hook's settings; what is installed has them in their place.
     """
+    arguments = f"refusal={_REFUSED}"
+    if settings != SETTINGS:
+        arguments += f", settings=__import__('pathlib').Path({str(settings)!r})"
     return _SCRIPT.format(
-        mark=MARK, python=shlex.quote(str(python)), module=shlex.quote(str(MODULE)), refused=_REFUSED
+        mark=MARK,
+        python=shlex.quote(str(python)),
+        module=shlex.quote(str(MODULE)),
+        code=shlex.quote(_CODE.format(arguments=arguments)),
+        refused=_REFUSED,
     )
 
 

@@ -20,7 +20,6 @@ from vgpu_migrate.planning.rolling.pool import Pool
 from vgpu_migrate.planning.rolling.remedies import Held, Remedy
 from vgpu_migrate.planning.rolling.yard import Yard
 
-
 OF_VERSIONS = TOO_NEW | {"guest-older", "guest-driver-older"}
 """The rules whose own remedies say less than `_by_version`, which knows the driver asked for."""
 
